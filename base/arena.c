@@ -1,0 +1,134 @@
+/* base/arena.c: arenas as a list of blocks, the newest first. */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BLOCK_MIN 4096
+
+struct block {
+	struct block *next;
+	size_t used;
+	size_t size;
+	alignas(max_align_t) unsigned char bytes[];
+};
+
+struct arena {
+	struct block *blocks;
+	size_t used;
+	size_t ceiling;
+	bool over; /* the last failure was the ceiling, not the machine's memory */
+};
+
+err *arena_new(size_t ceiling, struct arena **ret_arena)
+{
+	struct arena *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return err_oom();
+	a->ceiling = ceiling;
+	*ret_arena = a;
+	return NULL;
+}
+
+void arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	while (a->blocks) {
+		struct block *next = a->blocks->next;
+
+		free(a->blocks);
+		a->blocks = next;
+	}
+	free(a);
+}
+
+/* Blocks double with use, so a large document costs few calls of malloc(3). */
+static struct block *block_for(struct arena *a, size_t size)
+{
+	if (a->blocks && a->blocks->size - a->blocks->used >= size)
+		return a->blocks;
+	size_t block_size = MAX(MAX(size, (size_t)BLOCK_MIN), MIN(a->used, (size_t)1 << 20));
+	struct block *b = calloc(1, sizeof *b + block_size);
+	if (!b)
+		return NULL;
+	b->size = block_size;
+	b->next = a->blocks;
+	a->blocks = b;
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+
+	a->over = size > a->ceiling || a->used > a->ceiling - size;
+	if (a->over)
+		return NULL;
+	size_t padded = (MAX(size, (size_t)1) + align - 1) / align * align;
+	struct block *b = block_for(a, padded);
+	if (!b)
+		return NULL;
+	void *p = b->bytes + b->used;
+	b->used += padded;
+	a->used += padded;
+	return p;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		a->over = true;
+		return NULL;
+	}
+	return arena_alloc(a, bytes);
+}
+
+char *arena_strndup(struct arena *a, const char *text, size_t len)
+{
+	char *copy = len < SIZE_MAX ? arena_alloc(a, len + 1) : NULL;
+
+	if (copy)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *text)
+{
+	return text ? arena_strndup(a, text, strlen(text)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int len = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return NULL;
+	char *text = arena_alloc(a, (size_t)len + 1);
+	if (!text)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)len + 1, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+err *arena_error(const struct arena *a)
+{
+	if (a->over)
+		return err_new(EFBIG, "needs more than its limit of %zu bytes of memory", a->ceiling);
+	return err_oom();
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->used;
+}

@@ -1,0 +1,144 @@
+/* base/err.c: error objects with their chain of causes. */
+#include "base/err.h"
+
+#include <stdarg.h>
+
+/* A message longer than this is cut: hostile names must not fill a log. */
+#define MESSAGE_MAX 4096
+
+/* Static, so that reporting "out of memory" cannot fail; never written, never freed. */
+static char oom_message[] = "out of memory";
+static err oom = { .code = ENOMEM, .message = oom_message };
+
+err *err_oom(void)
+{
+	return &oom;
+}
+
+static char *format(const char *fmt, va_list ap)
+{
+	char text[MESSAGE_MAX];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	return strdup(text);
+}
+
+/* One level around `cause` (taken). */
+static err *level(int code, err *cause, const char *fmt, va_list ap)
+{
+	err *e = calloc(1, sizeof *e);
+	char *message = e ? format(fmt, ap) : NULL;
+
+	if (!message) {
+		free(e);
+		err_free(cause);
+		return &oom;
+	}
+	*e = (err){ .code = code, .message = message, .cause = cause };
+	return e;
+}
+
+err *err_new(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	err *e = level(code, NULL, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+static err *from_errno(int code, const char *fmt, va_list ap)
+{
+	err *cause = err_new(code, "%s", strerror(code));
+
+	return level(code, cause, fmt, ap);
+}
+
+err *err_errno(const char *fmt, ...)
+{
+	int code = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	err *e = from_errno(code, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+err *err_code(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	err *e = from_errno(code, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+err *err_wrap(err *cause, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!cause)
+		return NULL;
+	va_start(ap, fmt);
+	err *e = level(cause->code, cause, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+err *err_hint(err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e || e == &oom)
+		return e;
+	va_start(ap, fmt);
+	free(e->hint);
+	e->hint = format(fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+err *err_with_code(err *e, int code)
+{
+	if (e && e != &oom)
+		e->code = code;
+	return e;
+}
+
+static void add_printable(struct str *out, const char *text)
+{
+	for (const char *p = text; *p; p++)
+		str_add_char(out, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+}
+
+void err_format(const err *e, struct str *out)
+{
+	for (; e; e = e->cause) {
+		add_printable(out, e->message);
+		if (e->cause)
+			str_add(out, ": ");
+	}
+}
+
+const char *err_first_hint(const err *e)
+{
+	for (; e; e = e->cause)
+		if (e->hint)
+			return e->hint;
+	return NULL;
+}
+
+void err_free(err *e)
+{
+	while (e && e != &oom) {
+		err *cause = e->cause;
+
+		free(e->hint);
+		free(e->message);
+		free(e);
+		e = cause;
+	}
+}

@@ -1,0 +1,195 @@
+/* base/str.c: growing byte strings. */
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "base/err.h"
+
+char str_empty[1] = "";
+
+void str_init(struct str *s, size_t ceiling)
+{
+	*s = (struct str)STR_INIT(ceiling);
+}
+
+void str_done(struct str *s)
+{
+	size_t ceiling = s->max;
+
+	if (s->cap)
+		free(s->data);
+	str_init(s, ceiling);
+}
+
+void str_clear(struct str *s)
+{
+	s->len = 0;
+	s->failed = 0;
+	if (s->cap)
+		s->data[0] = '\0';
+}
+
+static bool fail(struct str *s, int code)
+{
+	if (!s->failed)
+		s->failed = code;
+	return false;
+}
+
+/* Make room for `more` bytes and the NUL. */
+static bool reserve(struct str *s, size_t more)
+{
+	if (s->failed)
+		return false;
+	if (more > s->max || s->len > s->max - more)
+		return fail(s, EFBIG);
+	size_t need = s->len + more + 1;
+	if (need <= s->cap)
+		return true;
+	size_t cap = MAX(need, s->cap * 2);
+	cap = MAX(cap, (size_t)64);
+	char *data = realloc(s->cap ? s->data : NULL, cap);
+	if (!data)
+		return fail(s, ENOMEM);
+	data[s->len] = '\0';
+	s->data = data;
+	s->cap = cap;
+	return true;
+}
+
+char *str_room(struct str *s, size_t len)
+{
+	return reserve(s, len) ? s->data + s->len : NULL;
+}
+
+void str_grown(struct str *s, size_t len)
+{
+	s->len += len;
+	s->data[s->len] = '\0';
+}
+
+void str_add_bytes(struct str *s, const void *bytes, size_t len)
+{
+	if (len == 0 || !reserve(s, len))
+		return;
+	memcpy(s->data + s->len, bytes, len);
+	str_grown(s, len);
+}
+
+void str_add(struct str *s, const char *text)
+{
+	str_add_bytes(s, text, strlen(text));
+}
+
+void str_add_char(struct str *s, char c)
+{
+	str_add_bytes(s, &c, 1);
+}
+
+void str_addv(struct str *s, const char *fmt, va_list ap)
+{
+	va_list again;
+
+	va_copy(again, ap);
+	int len = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (len < 0)
+		fail(s, EINVAL);
+	else if (len > 0 && reserve(s, (size_t)len)) {
+		vsnprintf(s->data + s->len, (size_t)len + 1, fmt, ap);
+		s->len += (size_t)len;
+	}
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	str_addv(s, fmt, ap);
+	va_end(ap);
+}
+
+void str_consume(struct str *s, size_t len)
+{
+	len = MIN(len, s->len);
+	if (len == 0)
+		return;
+	memmove(s->data, s->data + len, s->len - len + 1);
+	s->len -= len;
+}
+
+err *str_check(const struct str *s)
+{
+	switch (s->failed) {
+	case 0:
+		return NULL;
+	case ENOMEM:
+		return err_oom();
+	case EFBIG:
+		return err_new(EFBIG, "text grows over its limit of %zu bytes", s->max);
+	default:
+		return err_new(s->failed, "text could not be formatted");
+	}
+}
+
+char *str_take(struct str *s)
+{
+	if (!s->cap && !reserve(s, 0))
+		return NULL;
+	char *data = s->data;
+	s->cap = 0;
+	str_done(s);
+	return data;
+}
+
+bool str_starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends_with(const char *text, const char *suffix)
+{
+	size_t text_len = strlen(text);
+	size_t len = strlen(suffix);
+
+	return text_len >= len && strcmp(text + text_len - len, suffix) == 0;
+}
+
+bool str_equal(const char *a, const char *b)
+{
+	if (!a || !b)
+		return a == b;
+	return strcmp(a, b) == 0;
+}
+
+bool str_to_u64(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (!text || !*text)
+		return false;
+	for (; *text; text++) {
+		if (!isdigit((unsigned char)*text))
+			return false;
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+bool str_to_i64(const char *text, int64_t *ret)
+{
+	bool negative = text && *text == '-';
+	uint64_t magnitude;
+
+	if (!str_to_u64(negative ? text + 1 : text, &magnitude))
+		return false;
+	if (magnitude > (uint64_t)INT64_MAX + (negative ? 1 : 0))
+		return false;
+	*ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+	return true;
+}

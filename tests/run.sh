@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Run the tests, two at a time, and count: tests/run.sh [PATTERN] runs the files whose path matches.
+# Every test speaks TAP; results lie in build/results. The last line is the summary.
+set -u
+cd "$(dirname "$0")/.."
+pattern=${1:-.}
+out=build/results
+rm -rf "$out"
+mkdir -p "$out"
+
+list() {
+	find build/asan/tests/unit build/release/tests/unit -type f -name '*_test' -perm -u+x 2>/dev/null
+	find tests/cli tests/integration -name '*.bats' 2>/dev/null
+}
+
+# One file: its TAP goes to a file of its own; a crash or a time-out is a failure, not silence.
+one() {
+	file=$1
+	tap=$2/$(echo "$file" | tr '/' '_').tap
+	start=$SECONDS
+	case $file in
+	*.bats) timeout -k 10 "${TEST_TIMEOUT:-600}" bats --tap "$file" > "$tap" 2> "$tap.err" < /dev/null ;;
+	*) CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "${TEST_TIMEOUT:-300}" "./$file" > "$tap" 2> "$tap.err" < /dev/null ;;
+	esac
+	status=$?
+	if ! grep -q '^not ok' "$tap" && { [ $status -ne 0 ] || ! grep -q '^1\.\.' "$tap"; }; then
+		echo "not ok 9999 - $file ended with status $status" >> "$tap"
+	fi
+	if grep -q '^not ok' "$tap"; then
+		echo "FAILED $file"
+		grep -A25 '^not ok' "$tap" | head -80
+		tail -25 "$tap.err"
+	else
+		echo "ok     $file ($((SECONDS - start)) s)"
+	fi
+}
+export -f one
+
+list | grep -E "$pattern" | sort | xargs -P"$(nproc)" -I{} bash -c 'one "$1" "$2"' _ {} "$out"
+
+grep -hi '# skip' "$out"/*.tap 2>/dev/null | sed 's/^ok [0-9]* -* */skipped: /' | sort | uniq
+awk '
+	/^ok / { if (tolower($0) ~ /# skip/) skipped++; else passed++ }
+	/^not ok / { failed++ }
+	END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed == 0 }
+' "$out"/*.tap
