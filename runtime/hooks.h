@@ -1,0 +1,24 @@
+/* runtime/hooks.h: running the hooks of a container.
+ *
+ * Spec: runtime-spec config.md, "POSIX-platform Hooks". No JSON is needed here, so that stube-init,
+ * which runs createContainer and startContainer hooks from its plan, can link this file. */
+#pragma once
+#include <stddef.h>
+#include "base/err.h"
+
+struct hook {
+	const char *path;        /* absolute */
+	const char *const *args; /* ends with NULL; NULL: only the path */
+	const char *const *env;  /* ends with NULL; NULL: an empty environment */
+	int timeout;             /* seconds; 0 or less: none */
+};
+
+/* Run `count` hooks one after the other, each with the container's state on stdin.
+ *   kind      "createRuntime": for messages; "error running createRuntime hook #1: ..."
+ *   state     state JSON (runtime-spec runtime.md, "State"), state_len bytes; borrowed
+ *   cwd       directory that they start in, or NULL: the caller's
+ * stdout goes to /dev/null, stderr is captured for the message (the last 4 KiB). No descriptor but 0, 1 and 2 is
+ * passed on. The first failure ends the run. Errors: EINVAL exit status not 0 ("exit status 1, stderr:
+ * ..."), ETIMEDOUT (the hook is killed), whatever starting it says. */
+err *hooks_run(const char *kind, const struct hook *hooks, size_t count, const char *state,
+	       size_t state_len, const char *cwd) MUST_CHECK;
