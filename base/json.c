@@ -1,0 +1,331 @@
+/* base/json.c: JSON text to a tree, on yajl's callbacks. */
+#include "base/json.h"
+
+#include <yajl/yajl_parse.h>
+
+#define NUMBER_MAX 64 /* bytes of one number; longer ones name no value that a document needs */
+
+/* Children of a container while it is open. Kept outside the arena: they grow. */
+struct frame {
+	json *node;
+	const char *key; /* pending key of an object */
+	struct json_member *members;
+	json **items;
+	size_t count, cap;
+};
+
+struct parser {
+	struct arena *arena;
+	const char *name;
+	const char *text;
+	size_t len;
+	yajl_handle handle;
+	json *root;
+	struct frame frames[JSON_DEPTH_MAX];
+	unsigned depth;
+	err *failure;
+	size_t counted; /* bytes up to which line and line_start are known */
+	uint32_t line;
+	size_t line_start;
+};
+
+static void locate(struct parser *p, size_t offset)
+{
+	offset = MIN(offset, p->len);
+	for (; p->counted < offset; p->counted++) {
+		if (p->text[p->counted] != '\n')
+			continue;
+		p->line++;
+		p->line_start = p->counted + 1;
+	}
+}
+
+static int fail(struct parser *p, size_t offset, err *e)
+{
+	locate(p, offset);
+	if (p->failure)
+		err_free(e);
+	else
+		p->failure = err_wrap(e, "%s:%u:%zu", p->name, p->line,
+				      MAX(p->counted, p->line_start) - p->line_start + 1);
+	return 0;
+}
+
+static int out_of_memory(struct parser *p)
+{
+	return fail(p, yajl_get_bytes_consumed(p->handle), arena_error(p->arena));
+}
+
+/* yajl has consumed the token when it calls; `token_len` bytes back is where it began. */
+static size_t token_offset(const struct parser *p, size_t token_len)
+{
+	size_t end = yajl_get_bytes_consumed(p->handle);
+
+	return end >= token_len ? end - token_len : 0;
+}
+
+static bool grow(struct frame *f, size_t item_size)
+{
+	if (f->count < f->cap)
+		return true;
+	size_t cap = f->cap ? f->cap * 2 : 8;
+	void **list = f->node->kind == JSON_OBJECT ? (void **)&f->members : (void **)&f->items;
+	void *bigger = reallocarray(*list, cap, item_size);
+	if (!bigger)
+		return false;
+	*list = bigger;
+	f->cap = cap;
+	return true;
+}
+
+/* Hang a value below the open container, or make it the root. */
+static bool attach(struct parser *p, json *node)
+{
+	if (p->depth == 0) {
+		p->root = node;
+		return true;
+	}
+	struct frame *f = &p->frames[p->depth - 1];
+	bool object = f->node->kind == JSON_OBJECT;
+	if (!grow(f, object ? sizeof *f->members : sizeof *f->items))
+		return fail(p, 0, err_oom());
+	if (object)
+		f->members[f->count++] = (struct json_member){ f->key, node };
+	else
+		f->items[f->count++] = node;
+	return true;
+}
+
+static json *new_node(struct parser *p, enum json_kind kind, size_t token_len)
+{
+	size_t offset = token_offset(p, token_len);
+
+	locate(p, offset);
+	json *node = arena_alloc(p->arena, sizeof *node);
+	if (!node) {
+		out_of_memory(p);
+		return NULL;
+	}
+	node->kind = kind;
+	node->line = p->line;
+	node->column = (uint32_t)(p->counted - p->line_start) + 1;
+	return attach(p, node) ? node : NULL;
+}
+
+static int on_null(void *ctx)
+{
+	return new_node(ctx, JSON_NULL, 4) != NULL;
+}
+
+static int on_boolean(void *ctx, int value)
+{
+	json *node = new_node(ctx, JSON_BOOL, value ? 4 : 5);
+
+	if (node)
+		node->boolean = value;
+	return node != NULL;
+}
+
+static int on_number(void *ctx, const char *text, size_t len)
+{
+	struct parser *p = ctx;
+
+	if (len > NUMBER_MAX)
+		return fail(p, token_offset(p, len), err_new(EINVAL, "number is too long"));
+	json *node = new_node(p, JSON_NUMBER, len);
+	if (!node)
+		return 0;
+	node->text = arena_strndup(p->arena, text, len);
+	return node->text ? 1 : out_of_memory(p);
+}
+
+static char *copy_text(struct parser *p, const unsigned char *text, size_t len)
+{
+	if (memchr(text, '\0', len)) {
+		fail(p, token_offset(p, len), err_new(EINVAL, "NUL character in a string"));
+		return NULL;
+	}
+	char *copy = arena_strndup(p->arena, (const char *)text, len);
+	if (!copy)
+		out_of_memory(p);
+	return copy;
+}
+
+static int on_string(void *ctx, const unsigned char *text, size_t len)
+{
+	struct parser *p = ctx;
+	json *node = new_node(p, JSON_STRING, len + 2);
+
+	if (!node)
+		return 0;
+	node->text = copy_text(p, text, len);
+	return node->text != NULL;
+}
+
+static int on_key(void *ctx, const unsigned char *text, size_t len)
+{
+	struct parser *p = ctx;
+	char *key = copy_text(p, text, len);
+
+	p->frames[p->depth - 1].key = key;
+	return key != NULL;
+}
+
+static int open_container(struct parser *p, enum json_kind kind)
+{
+	if (p->depth >= JSON_DEPTH_MAX)
+		return fail(p, yajl_get_bytes_consumed(p->handle),
+			    err_new(EINVAL, "nested deeper than %d levels", JSON_DEPTH_MAX));
+	json *node = new_node(p, kind, 1);
+	if (!node)
+		return 0;
+	p->frames[p->depth++] = (struct frame){ .node = node };
+	return 1;
+}
+
+static int on_start_object(void *ctx)
+{
+	return open_container(ctx, JSON_OBJECT);
+}
+
+static int on_start_array(void *ctx)
+{
+	return open_container(ctx, JSON_ARRAY);
+}
+
+/* Move the children into the arena and close the container. */
+static bool close_container(struct parser *p, void **ret_list, size_t *ret_count, size_t item_size)
+{
+	struct frame *f = &p->frames[--p->depth];
+	void *list = f->node->kind == JSON_OBJECT ? (void *)f->members : (void *)f->items;
+	void *copy = arena_array(p->arena, f->count, item_size);
+
+	if (copy && f->count)
+		memcpy(copy, list, f->count * item_size);
+	free(list);
+	*ret_list = copy;
+	*ret_count = f->count;
+	return copy || out_of_memory(p);
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	return strcmp((*(const struct json_member *const *)a)->key,
+		      (*(const struct json_member *const *)b)->key);
+}
+
+/* Sorted neighbours find a duplicate in n log n, whatever the number of keys. */
+static int refuse_duplicates(struct parser *p, const json *object)
+{
+	size_t count = object->object.count;
+	const struct json_member **sorted;
+
+	if (count < 2)
+		return 1;
+	sorted = reallocarray(NULL, count, sizeof *sorted);
+	if (!sorted)
+		return fail(p, 0, err_oom());
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &object->object.members[i];
+	qsort(sorted, count, sizeof *sorted, compare_members);
+	const struct json_member *twin = NULL;
+	for (size_t i = 1; i < count && !twin; i++)
+		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
+			twin = MAX(sorted[i - 1], sorted[i]);
+	free(sorted);
+	if (!twin)
+		return 1;
+	p->failure = err_new(EINVAL, "%s:%u:%u: duplicate key '%s'", p->name, twin->value->line,
+			     twin->value->column, twin->key);
+	return 0;
+}
+
+static int on_end_object(void *ctx)
+{
+	struct parser *p = ctx;
+	json *node = p->frames[p->depth - 1].node;
+
+	return close_container(p, (void **)&node->object.members, &node->object.count,
+			       sizeof *node->object.members) &&
+	       refuse_duplicates(p, node);
+}
+
+static int on_end_array(void *ctx)
+{
+	struct parser *p = ctx;
+	json *node = p->frames[p->depth - 1].node;
+
+	return close_container(p, (void **)&node->array.items, &node->array.count,
+			       sizeof *node->array.items);
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = on_null,
+	.yajl_boolean = on_boolean,
+	.yajl_number = on_number,
+	.yajl_string = on_string,
+	.yajl_map_key = on_key,
+	.yajl_start_map = on_start_object,
+	.yajl_end_map = on_end_object,
+	.yajl_start_array = on_start_array,
+	.yajl_end_array = on_end_array,
+};
+
+/* yajl's sentence for a syntax error at `offset`, without its prefix and line end. */
+static int syntax_error(struct parser *p, size_t offset)
+{
+	unsigned char *text = yajl_get_error(p->handle, 0, (const unsigned char *)p->text, p->len);
+	const char *reason = text ? (const char *)text : "malformed";
+	const char *colon = strstr(reason, "error: ");
+
+	if (colon)
+		reason = colon + strlen("error: ");
+	fail(p, offset, err_new(EINVAL, "%.*s", (int)strcspn(reason, "\n"), reason));
+	if (text)
+		yajl_free_error(p->handle, text);
+	return 0;
+}
+
+static int run(struct parser *p)
+{
+	yajl_status status = yajl_parse(p->handle, (const unsigned char *)p->text, p->len);
+	size_t offset = yajl_get_bytes_consumed(p->handle);
+
+	if (status == yajl_status_ok) {
+		status = yajl_complete_parse(p->handle);
+		offset = p->len;
+	}
+	if (p->failure)
+		return 0;
+	if (status != yajl_status_ok)
+		return syntax_error(p, offset);
+	if (!p->root)
+		return fail(p, p->len, err_new(EINVAL, "no JSON value"));
+	return 1;
+}
+
+err *json_parse(struct arena *arena, const char *name, const char *text, size_t len, json **ret)
+{
+	if (len > JSON_SIZE_MAX)
+		return err_new(EFBIG, "%s: larger than %u bytes", name, JSON_SIZE_MAX);
+	struct parser *p = calloc(1, sizeof *p);
+	if (!p)
+		return err_oom();
+	*p = (struct parser){ .arena = arena, .name = name, .text = text, .len = len, .line = 1 };
+	p->handle = yajl_alloc(&callbacks, NULL, p);
+	err *failure = p->handle ? NULL : err_oom();
+	if (!failure && !run(p)) {
+		failure = p->failure;
+		while (p->depth > 0) {
+			struct frame *f = &p->frames[--p->depth];
+			free(f->members);
+			free(f->items);
+		}
+	}
+	if (p->handle)
+		yajl_free(p->handle);
+	if (!failure)
+		*ret = p->root;
+	free(p);
+	return failure;
+}
