@@ -14,11 +14,12 @@ struct hook {
 };
 
 /* Run `count` hooks one after the other, each with the container's state on stdin.
- *   kind      "createRuntime": for messages; "error running createRuntime hook #1: ..."
- *   state     state JSON (runtime-spec runtime.md, "State"), state_len bytes; borrowed
- *   cwd       directory that they start in, or NULL: the caller's
- * stdout goes to /dev/null, stderr is captured for the message (the last 4 KiB). No descriptor but 0, 1 and 2 is
- * passed on. The first failure ends the run. Errors: EINVAL exit status not 0 ("exit status 1, stderr:
- * ..."), ETIMEDOUT (the hook is killed), whatever starting it says. */
+ *   kind   "createRuntime": for messages, "error running createRuntime hook #1: ..."
+ *   state  state JSON (runtime-spec runtime.md, "State"), state_len bytes; borrowed
+ *   cwd    directory that they start in, or NULL: the caller's
+ * stdout and stderr are captured, the last 1500 bytes of each appear in the error. Nothing but descriptors
+ * 0, 1 and 2 is passed on; signals have their defaults. Each hook leads a process group of its own,
+ * which is killed as a whole when the time is over. The first failure ends the run.
+ * Errors: ECHILD it failed ("exit status 1, stdout: , stderr: ..."), ETIMEDOUT, or why it did not start. */
 err *hooks_run(const char *kind, const struct hook *hooks, size_t count, const char *state,
 	       size_t state_len, const char *cwd) MUST_CHECK;

@@ -38,7 +38,7 @@ struct state_record {
 	const char *id;
 	const char *oci_version; /* of the config */
 	int pid;                 /* init, as the caller's pid namespace numbers it; 0: creating */
-	uint64_t start_time;     /* of init, clock ticks since boot (proc(5) stat, field 22): tells reused pids apart */
+	uint64_t start_time;     /* of init, clock ticks since boot; tells reused pids apart */
 	const char *bundle;      /* absolute */
 	const char *rootfs;      /* absolute */
 	const char *created;     /* RFC 3339 with nanoseconds */
