@@ -1,0 +1,13 @@
+/* cmd/stube/commands.h: the commands, one file each; main.c lists them in the order of --help. */
+#pragma once
+#include "base/cli.h"
+
+/* Options before the command. */
+struct stube_globals {
+	const char *store;  /* folder of the image store; NULL: the default */
+	const char *log;    /* file, or NULL for stderr */
+	const char *log_format;
+	bool debug;
+};
+
+extern const struct cli_command cmd_version;

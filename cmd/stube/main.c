@@ -1,0 +1,44 @@
+/* cmd/stube/main.c: the command line for people and CI. */
+#include "base/log.h"
+#include "cmd/stube/commands.h"
+
+#define OPT_STRUCT struct stube_globals
+/* clang-format off */
+static const struct cli_option options[] = {
+	OPT(0,   "store",      CLI_STRING, store,      "DIR",       "image store to use (default: /var/lib/stube/images, or below XDG_DATA_HOME)"),
+	OPT(0,   "log",        CLI_STRING, log,        "FILE",      "write the log to a file instead of standard error"),
+	OPT(0,   "log-format", CLI_CHOICE, log_format, "text|json", "how to write the log"),
+	OPT(0,   "debug",      CLI_FLAG,   debug,      NULL,        "log what is done, step by step"),
+	{0}
+};
+/* clang-format on */
+
+static err *setup(const void *args)
+{
+	const struct stube_globals *globals = args;
+	bool json = str_equal(globals->log_format, "json");
+
+	return log_open(globals->log, json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+			globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
+}
+
+static const struct cli_command *const commands[] = {
+	&cmd_version,
+	NULL,
+};
+
+static const struct cli_program program = {
+	.name = "stube",
+	.summary = "Run administrative microservices in sandboxes of their own",
+	.example = "stube pull registry.example.org/dienste/portal:1\n"
+		   "stube run --name portal registry.example.org/dienste/portal:1",
+	.options = options,
+	.globals_size = sizeof(struct stube_globals),
+	.commands = commands,
+	.setup = setup,
+};
+
+int main(int argc, char **argv)
+{
+	return cli_main(&program, argc, argv);
+}
