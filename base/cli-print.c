@@ -212,13 +212,13 @@ static void man_command(struct cli_path *path, struct str *out)
 	str_add(out, ".Ss ");
 	for (size_t i = 0; i < path->depth; i++)
 		str_addf(out, "%s%s", i ? " " : "", path->commands[i]->name);
-	str_add(out, "\n.D1 Nm ");
+	str_add(out, "\n.D1 Nm");
 	for (size_t i = 0; i < path->depth; i++)
-		str_addf(out, "Cm %s ", path->commands[i]->name);
+		str_addf(out, " Cm %s", path->commands[i]->name);
 	if (command->options)
-		str_add(out, "Op Ar OPTIONS ");
+		str_add(out, " Op Ar OPTIONS");
 	if (command->operands)
-		str_addf(out, "Ar \"%s\"", command->operands);
+		str_addf(out, " Ar \"%s\"", command->operands);
 	str_add_char(out, '\n');
 	man_text(out, command->summary);
 	str_add(out, ".\n");

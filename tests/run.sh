@@ -2,7 +2,7 @@
 # Run the tests, two at a time, and count: tests/run.sh [PATTERN] runs the files whose path matches.
 # Every test speaks TAP; results lie in build/results. The last line is the summary.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 pattern=${1:-.}
 out=build/results
 rm -rf "$out"

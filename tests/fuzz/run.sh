@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run every fuzzer for SECONDS, two at a time, on its corpus: tests/fuzz/run.sh SECONDS [PATTERN]
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 seconds=${1:-20}
 pattern=${2:-.}
 one() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make lint`: layers, vendor headers behind one file, own header first, shell, C analysis.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 bad=0
 step() {
 	local name=$1
