@@ -78,6 +78,7 @@ static const enum json_kind written_as[] = {
 	[T_BOOL] = JSON_BOOL,     [T_INT] = JSON_NUMBER,   [T_UINT] = JSON_NUMBER,
 	[T_DOUBLE] = JSON_NUMBER, [T_STRING] = JSON_STRING, [T_ENUM] = JSON_STRING,
 	[T_OBJECT] = JSON_OBJECT, [T_ARRAY] = JSON_ARRAY,  [T_MAP] = JSON_OBJECT,
+	[T_TEXT] = JSON_STRING,
 };
 
 static void store_int(const struct type *type, int64_t number, void *value)
@@ -137,6 +138,14 @@ static err *decode_string(const struct decoder *d, const struct where *w, const 
 		return fail(d, w, "longer than %llu bytes", (unsigned long long)type->max);
 	TRY_ALLOC(d->arena, *(const char **)value, arena_strdup(d->arena, text));
 	return NULL;
+}
+
+static err *decode_own_text(const struct decoder *d, const struct where *w, const struct type *type,
+			    void *value)
+{
+	memset(value, 0, type->size);
+	const char *reason = type->parse(w->node->text, value);
+	return reason ? fail(d, w, "'%s' %s", w->node->text, reason) : NULL;
 }
 
 int enum_value(const struct enum_name *names, const char *name)
@@ -324,6 +333,8 @@ static err *decode_kind(const struct decoder *d, const struct where *w, const st
 		return decode_string(d, w, type, value);
 	case T_ENUM:
 		return decode_enum(d, w, type, value, ret_skip);
+	case T_TEXT:
+		return decode_own_text(d, w, type, value);
 	case T_OBJECT:
 		return decode_object(d, w, type, value);
 	case T_ARRAY:
@@ -392,8 +403,10 @@ err *decode_tree(struct decoder *d, const struct type *type, const struct rule *
 
 	memset(value, 0, type->size);
 	TRY(decode_value(d, &top, type, value, &skip));
+	d->tree = tree;
 	for (; rules && rules->name; rules++)
 		TRY(rules->check(value, d));
+	d->tree = NULL;
 	return NULL;
 }
 
@@ -415,15 +428,66 @@ err *decode_file(struct decoder *d, const struct type *type, const struct rule *
 	return decode_text(d, type, rules, text.data, text.len, value);
 }
 
+/* The deepest node along `path`. A key may hold dots itself, so the longest that fits is taken. */
+static const json *find_node(const json *node, const char *path)
+{
+	const json *next = NULL;
+	size_t len = 0;
+
+	if (*path == '[' && node->kind == JSON_ARRAY) {
+		char *end;
+		size_t index = strtoul(path + 1, &end, 10);
+		len = *end == ']' ? (size_t)(end - path) + 1 : 0;
+		next = len && index < node->array.count ? node->array.items[index] : NULL;
+	}
+	for (size_t i = 0; node->kind == JSON_OBJECT && i < node->object.count; i++) {
+		const struct json_member *m = &node->object.members[i];
+		size_t key_len = strlen(m->key);
+		if (key_len < len || strncmp(path, m->key, key_len) != 0 || !strchr(".[", path[key_len]))
+			continue;
+		next = m->value;
+		len = key_len;
+	}
+	return next ? find_node(next, path[len] == '.' ? path + len + 1 : path + len) : node;
+}
+
+/* "config.json:7:3: linux.uidMappings: MESSAGE" */
+static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
+		      struct str *out)
+{
+	const json *node = d->tree ? find_node(d->tree, path) : NULL;
+
+	str_add(out, d->name);
+	if (node && node->line)
+		str_addf(out, ":%u:%u", node->line, node->column);
+	if (*path)
+		str_addf(out, ": %s", path);
+	str_add(out, ": ");
+	str_addv(out, fmt, ap);
+}
+
 err *decoder_fail(struct decoder *d, const char *path, const char *fmt, ...)
 {
 	auto_str struct str text = STR_INIT(8192);
 	va_list ap;
 
 	va_start(ap, fmt);
-	str_addv(&text, fmt, ap);
+	rule_text(d, path, fmt, ap, &text);
 	va_end(ap);
-	return err_new(EINVAL, "%s: %s: %s", d->name, path, text.data);
+	return err_new(EINVAL, "%s", text.data);
+}
+
+void decoder_warn(struct decoder *d, const char *path, const char *fmt, ...)
+{
+	auto_str struct str text = STR_INIT(8192);
+	va_list ap;
+
+	if (!d->warnings)
+		return;
+	va_start(ap, fmt);
+	rule_text(d, path, fmt, ap, &text);
+	va_end(ap);
+	strv_add(d->warnings, text.data);
 }
 
 const char *string_map_get(const struct string_map *map, const char *key)

@@ -14,7 +14,8 @@
  *
  * C forms
  *	T_BOOL bool; T_INT int8..64_t and T_UINT uint8..64_t by size; T_DOUBLE double;
- *	T_STRING const char * (NULL: absent); T_ENUM int;
+ *	T_STRING const char * (NULL: absent); T_ENUM int; T_TEXT a value that is written as text
+ *	(a digest, a time), parsed and formatted by its type, absent while all its bytes are zero;
  *	T_OBJECT the struct itself; T_ARRAY LIST(item); T_MAP LIST(entry) with the key first;
  *	T_OPTIONAL a pointer to the item's C form (NULL: absent); T_RAW const json *.
  * Everything decoded lives in the caller's arena.
@@ -36,7 +37,7 @@
 #define LIST(T) struct { T *items; size_t count; }
 
 enum type_kind {
-	T_BOOL, T_INT, T_UINT, T_DOUBLE, T_STRING, T_ENUM,
+	T_BOOL, T_INT, T_UINT, T_DOUBLE, T_STRING, T_ENUM, T_TEXT,
 	T_OBJECT, T_ARRAY, T_MAP, T_OPTIONAL, T_RAW,
 };
 
@@ -75,6 +76,9 @@ struct type {
 	const struct enum_name *names;    /* T_ENUM */
 	/* Further check of a decoded value, or NULL: a reason such as "is not an absolute path". */
 	const char *(*check)(const void *value);
+	/* T_TEXT: fill the zeroed value, or say why not: "has an unknown algorithm"; and write it. */
+	const char *(*parse)(const char *text, void *value);
+	void (*format)(const void *value, struct str *out);
 };
 
 struct field {
@@ -99,6 +103,7 @@ struct field {
                                             .value_offset = offsetof(E, value_), .entry_size = sizeof(E) }
 #define OPTIONAL(item_)                   { .kind = T_OPTIONAL, .name = "optional", .size = sizeof(void *), .item = &(item_) }
 #define STRING_CHECKED(name_, check_)     { .kind = T_STRING, .name = name_, .size = sizeof(char *), .check = check_ }
+#define TEXT(name_, T, parse_, format_)   { .kind = T_TEXT, .name = name_, .size = sizeof(T), .parse = parse_, .format = format_ }
 #define INT_RANGE(name_, T, min_, max_)   { .kind = T_INT, .name = name_, .size = sizeof(T), .min = min_, .max = max_ }
 #define UINT_RANGE(name_, T, low_, max_)  { .kind = T_UINT, .name = name_, .size = sizeof(T), .low = low_, .max = max_ }
 /* clang-format on */
@@ -138,6 +143,7 @@ struct decoder {
 	const char *name;      /* of the document in messages: "config.json" */
 	struct strv *warnings; /* may be NULL: dropped; lines like "config.json:3:9: a.b[1]: ..." */
 	struct strv *unknown;  /* may be NULL; paths of unknown keys that were passed over */
+	const json *tree;      /* set while rules run, so that their messages find the line */
 };
 
 /* Parse `text` and decode it as `type` into *value (type->size bytes), then apply `rules` (ends with
@@ -156,8 +162,10 @@ err *decode_tree(struct decoder *d, const struct type *type, const struct rule *
 /* Fill a C value with the defaults of its type, as decoding "{}" would, without required checks. */
 err *decode_defaults(struct arena *arena, const struct type *type, void *value) MUST_CHECK;
 
-/* For rules: an error at a path, "config.json: linux.uidMappings: ..." */
+/* For rules: an error, or a warning, at a path: "config.json:7:3: linux.uidMappings: ...". The place is
+ * that of the deepest part of the path that the document has. An empty path is the document. */
 err *decoder_fail(struct decoder *d, const char *path, const char *fmt, ...) PRINTF(3, 4) MUST_CHECK;
+void decoder_warn(struct decoder *d, const char *path, const char *fmt, ...) PRINTF(3, 4);
 
 /* Write a value. Absent values (NULL, empty lists without KEEP_EMPTY, OMIT_ZERO) are left out. */
 void encode(struct json_writer *w, const struct type *type, const void *value);

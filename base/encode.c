@@ -45,6 +45,8 @@ static bool is_absent(const struct type *type, const void *value)
 		return ((const struct strings *)value)->count == 0 && !(type->flags & KEEP_EMPTY);
 	case T_ENUM:
 		return !enum_name(type->names, *(const int *)value);
+	case T_TEXT:
+		return all_zero(value, type->size);
 	default:
 		return false;
 	}
@@ -102,6 +104,14 @@ static void encode_double(struct json_writer *w, double value)
 	json_number_text(w, text);
 }
 
+static void encode_own_text(struct json_writer *w, const struct type *type, const void *value)
+{
+	auto_str struct str text = STR_INIT(4096);
+
+	type->format(value, &text);
+	json_string(w, text.data);
+}
+
 void encode(struct json_writer *w, const struct type *type, const void *value)
 {
 	switch (type->kind) {
@@ -122,6 +132,9 @@ void encode(struct json_writer *w, const struct type *type, const void *value)
 		break;
 	case T_ENUM:
 		json_string(w, enum_name(type->names, *(const int *)value));
+		break;
+	case T_TEXT:
+		encode_own_text(w, type, value);
 		break;
 	case T_OBJECT:
 		encode_object(w, type, value);
