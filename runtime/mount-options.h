@@ -1,0 +1,46 @@
+/* runtime/mount-options.h: the option words of mounts in config.json as one table.
+ * Spec: runtime-spec config.md, "Linux mount options". Kernel: mount_setattr(2), fsconfig(2). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/macro.h"
+#include "base/strv.h"
+
+enum mount_option_kind {
+	MOUNT_OPT_ATTR,        /* set and clear MOUNT_ATTR_* of this mount */
+	MOUNT_OPT_ATTR_ALL,    /* of it and everything below */
+	MOUNT_OPT_SUPER,       /* a flag of the file system: fsconfig(FSCONFIG_SET_FLAG, super) */
+	MOUNT_OPT_PROPAGATION, /* set: MS_* */
+	MOUNT_OPT_BIND,
+	MOUNT_OPT_RBIND,
+	MOUNT_OPT_REMOUNT,
+	MOUNT_OPT_COPY_UP,
+	MOUNT_OPT_IDMAP,
+	MOUNT_OPT_RIDMAP,
+	MOUNT_OPT_NOTHING,     /* accepted, the default */
+};
+
+struct mount_option {
+	const char *name; /* the table ends with NULL */
+	enum mount_option_kind kind;
+	uint64_t set, clear;
+	const char *super;
+};
+/* Sorted by name; `features` prints the names. */
+extern const struct mount_option mount_options[];
+
+/* What a list of options says. Words that the table does not know are data of the file system. */
+struct mount_spec {
+	bool bind, recursive, remount, copy_up, idmap, ridmap;
+	uint64_t set, clear, set_all, clear_all;
+	uint32_t propagation;  /* MS_* with MS_REC; 0: not given */
+	struct strv data;      /* "key=value", "flag" */
+};
+#define MOUNT_SPEC_INIT { .data = STRV_INIT(256) }
+void mount_spec_done(struct mount_spec *spec);
+DEFINE_CLEANUP_OF(struct mount_spec, mount_spec_done)
+#define auto_mount_spec CLEANUP(mount_spec_done)
+
+/* Read `count` words in order; a later word wins over an earlier one that it contradicts. */
+err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec *ret) MUST_CHECK;
