@@ -27,6 +27,7 @@ struct parser {
 	size_t counted; /* bytes up to which line and line_start are known */
 	uint32_t line;
 	size_t line_start;
+	size_t token_end; /* where the token before this one ended */
 };
 
 static void locate(struct parser *p, size_t offset)
@@ -56,12 +57,16 @@ static int out_of_memory(struct parser *p)
 	return fail(p, yajl_get_bytes_consumed(p->handle), arena_error(p->arena));
 }
 
-/* yajl has consumed the token when it calls; `token_len` bytes back is where it began. */
-static size_t token_offset(const struct parser *p, size_t token_len)
+/* Where the present token begins: behind the one before it, spaces, commas and colons. The length of
+ * what yajl hands over does not tell, as escapes are shorter than written. */
+static size_t take_token(struct parser *p)
 {
-	size_t end = yajl_get_bytes_consumed(p->handle);
+	size_t offset = p->token_end;
 
-	return end >= token_len ? end - token_len : 0;
+	while (offset < p->len && strchr(" \t\r\n,:", p->text[offset]))
+		offset++;
+	p->token_end = yajl_get_bytes_consumed(p->handle);
+	return offset;
 }
 
 static bool grow(struct frame *f, size_t item_size)
@@ -96,10 +101,8 @@ static bool attach(struct parser *p, json *node)
 	return true;
 }
 
-static json *new_node(struct parser *p, enum json_kind kind, size_t token_len)
+static json *new_node(struct parser *p, enum json_kind kind, size_t offset)
 {
-	size_t offset = token_offset(p, token_len);
-
 	locate(p, offset);
 	json *node = arena_alloc(p->arena, sizeof *node);
 	if (!node) {
@@ -114,12 +117,12 @@ static json *new_node(struct parser *p, enum json_kind kind, size_t token_len)
 
 static int on_null(void *ctx)
 {
-	return new_node(ctx, JSON_NULL, 4) != NULL;
+	return new_node(ctx, JSON_NULL, take_token(ctx)) != NULL;
 }
 
 static int on_boolean(void *ctx, int value)
 {
-	json *node = new_node(ctx, JSON_BOOL, value ? 4 : 5);
+	json *node = new_node(ctx, JSON_BOOL, take_token(ctx));
 
 	if (node)
 		node->boolean = value;
@@ -129,20 +132,21 @@ static int on_boolean(void *ctx, int value)
 static int on_number(void *ctx, const char *text, size_t len)
 {
 	struct parser *p = ctx;
+	size_t offset = take_token(p);
 
 	if (len > NUMBER_MAX)
-		return fail(p, token_offset(p, len), err_new(EINVAL, "number is too long"));
-	json *node = new_node(p, JSON_NUMBER, len);
+		return fail(p, offset, err_new(EINVAL, "number is too long"));
+	json *node = new_node(p, JSON_NUMBER, offset);
 	if (!node)
 		return 0;
 	node->text = arena_strndup(p->arena, text, len);
 	return node->text ? 1 : out_of_memory(p);
 }
 
-static char *copy_text(struct parser *p, const unsigned char *text, size_t len)
+static char *copy_text(struct parser *p, size_t offset, const unsigned char *text, size_t len)
 {
 	if (memchr(text, '\0', len)) {
-		fail(p, token_offset(p, len), err_new(EINVAL, "NUL character in a string"));
+		fail(p, offset, err_new(EINVAL, "NUL character in a string"));
 		return NULL;
 	}
 	char *copy = arena_strndup(p->arena, (const char *)text, len);
@@ -154,18 +158,19 @@ static char *copy_text(struct parser *p, const unsigned char *text, size_t len)
 static int on_string(void *ctx, const unsigned char *text, size_t len)
 {
 	struct parser *p = ctx;
-	json *node = new_node(p, JSON_STRING, len + 2);
+	size_t offset = take_token(p);
+	json *node = new_node(p, JSON_STRING, offset);
 
 	if (!node)
 		return 0;
-	node->text = copy_text(p, text, len);
+	node->text = copy_text(p, offset, text, len);
 	return node->text != NULL;
 }
 
 static int on_key(void *ctx, const unsigned char *text, size_t len)
 {
 	struct parser *p = ctx;
-	char *key = copy_text(p, text, len);
+	char *key = copy_text(p, take_token(p), text, len);
 
 	p->frames[p->depth - 1].key = key;
 	return key != NULL;
@@ -173,10 +178,11 @@ static int on_key(void *ctx, const unsigned char *text, size_t len)
 
 static int open_container(struct parser *p, enum json_kind kind)
 {
+	size_t offset = take_token(p);
+
 	if (p->depth >= JSON_DEPTH_MAX)
-		return fail(p, yajl_get_bytes_consumed(p->handle),
-			    err_new(EINVAL, "nested deeper than %d levels", JSON_DEPTH_MAX));
-	json *node = new_node(p, kind, 1);
+		return fail(p, offset, err_new(EINVAL, "nested deeper than %d levels", JSON_DEPTH_MAX));
+	json *node = new_node(p, kind, offset);
 	if (!node)
 		return 0;
 	p->frames[p->depth++] = (struct frame){ .node = node };
@@ -245,6 +251,7 @@ static int on_end_object(void *ctx)
 	struct parser *p = ctx;
 	json *node = p->frames[p->depth - 1].node;
 
+	take_token(p);
 	return close_container(p, (void **)&node->object.members, &node->object.count,
 			       sizeof *node->object.members) &&
 	       refuse_duplicates(p, node);
@@ -255,6 +262,7 @@ static int on_end_array(void *ctx)
 	struct parser *p = ctx;
 	json *node = p->frames[p->depth - 1].node;
 
+	take_token(p);
 	return close_container(p, (void **)&node->array.items, &node->array.count,
 			       sizeof *node->array.items);
 }
