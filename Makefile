@@ -39,6 +39,7 @@ pkg_runtime := libseccomp libcap
 pkg_images  := libarchive libisal libzstd
 pkg_api     := yaml-0.1
 pkg_agent   :=
+pkg_examples := libmicrohttpd sqlite3 libcurl libcrypto
 vendor      = $(if $(strip $(1)),$(shell pkg-config --libs $(1)))
 # Debian names yajl's static library yajl_s.
 vendor_static = $(patsubst -lyajl,-lyajl_s,$(call vendor,$(1)))
