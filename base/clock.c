@@ -136,7 +136,7 @@ static const struct {
 	{ "h", 3600 * (int64_t)NSEC_PER_SEC },
 };
 
-static bool take_unit(const char **p, int64_t *ret)
+static bool take_unit(const char **p, bool first, int64_t *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		size_t len = strlen(units[i].suffix);
@@ -149,7 +149,7 @@ static bool take_unit(const char **p, int64_t *ret)
 	}
 	/* A bare number is seconds, and then it stands alone. */
 	*ret = (int64_t)NSEC_PER_SEC;
-	return **p == '\0';
+	return first && **p == '\0';
 }
 
 bool clock_parse_duration(const char *text, int64_t *ret_nsec)
@@ -161,13 +161,13 @@ bool clock_parse_duration(const char *text, int64_t *ret_nsec)
 		return false;
 	while (*p) {
 		int64_t whole = 0, fraction = 0, unit, part;
-		bool digits = isdigit((unsigned char)*p);
+		bool first = p == text, digits = isdigit((unsigned char)*p);
 
 		for (; isdigit((unsigned char)*p); p++)
 			if (__builtin_mul_overflow(whole, 10, &whole) ||
 			    __builtin_add_overflow(whole, *p - '0', &whole))
 				return false;
-		if (!digits || (take_char(&p, ".") && !take_fraction(&p, &fraction)) || !take_unit(&p, &unit))
+		if (!digits || (take_char(&p, ".") && !take_fraction(&p, &fraction)) || !take_unit(&p, first, &unit))
 			return false;
 		if (__builtin_mul_overflow(whole, unit, &part) ||
 		    __builtin_add_overflow(total, part, &total) ||
