@@ -453,6 +453,8 @@ static const json *find_node(const json *node, const char *path)
 
 /* "config.json:7:3: linux.uidMappings: MESSAGE" */
 static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
+		      struct str *out) PRINTF(3, 0);
+static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
 		      struct str *out)
 {
 	const json *node = d->tree ? find_node(d->tree, path) : NULL;

@@ -15,6 +15,7 @@ err *err_oom(void)
 	return &oom;
 }
 
+static char *format(const char *fmt, va_list ap) PRINTF(1, 0);
 static char *format(const char *fmt, va_list ap)
 {
 	char text[MESSAGE_MAX];
@@ -24,6 +25,7 @@ static char *format(const char *fmt, va_list ap)
 }
 
 /* One level around `cause` (taken). */
+static err *level(int code, err *cause, const char *fmt, va_list ap) PRINTF(3, 0);
 static err *level(int code, err *cause, const char *fmt, va_list ap)
 {
 	err *e = calloc(1, sizeof *e);
@@ -48,6 +50,7 @@ err *err_new(int code, const char *fmt, ...)
 	return e;
 }
 
+static err *from_errno(int code, const char *fmt, va_list ap) PRINTF(2, 0);
 static err *from_errno(int code, const char *fmt, va_list ap)
 {
 	err *cause = err_new(code, "%s", strerror(code));

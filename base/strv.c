@@ -41,6 +41,7 @@ void strv_add(struct strv *v, const char *text)
 	append(v, strdup(text));
 }
 
+static char *format(const char *fmt, va_list ap) PRINTF(1, 0);
 static char *format(const char *fmt, va_list ap)
 {
 	char *text = NULL;
