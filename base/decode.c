@@ -248,6 +248,8 @@ static err *decode_absent(const struct decoder *d, const struct where *w, const 
 	json *tree = NULL;
 	bool skip = false;
 
+	if (field->flags & (UNSUPPORTED | IGNORED))
+		return NULL;
 	memset(value, 0, field->type->size);
 	if (!field->absent) {
 		if (field->type->kind == T_ENUM)
@@ -267,6 +269,8 @@ static err *decode_field(const struct decoder *d, const struct where *w, const s
 	struct where inner = { .up = w, .key = field->key, .node = node };
 	bool skip = false;
 
+	if (field->flags & IGNORED)
+		return NULL;
 	if (!node || node->kind == JSON_NULL) {
 		if (field->flags & REQUIRED)
 			return fail(d, &inner, "required but missing");
@@ -274,8 +278,6 @@ static err *decode_field(const struct decoder *d, const struct where *w, const s
 	}
 	if (field->flags & UNSUPPORTED)
 		return fail(d, &inner, "is not supported");
-	if (field->flags & IGNORED)
-		return decode_absent(d, w, field, object + field->offset);
 	return decode_value(d, &inner, field->type, object + field->offset, &skip);
 }
 

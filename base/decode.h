@@ -93,6 +93,8 @@ struct field {
 /* clang-format off */
 #define FIELD(S, key, member, type, flags, absent) \
 	{ key, offsetof(S, member), sizeof(((S *)NULL)->member), &(type), flags, absent }
+/* A key that the specification knows and no member holds: UNSUPPORTED or IGNORED. */
+#define KNOWN(key, flags)                 { key, 0, 0, &t_raw, flags, NULL }
 #define OBJECT(name_, S, fields_)         { .kind = T_OBJECT, .name = name_, .size = sizeof(S), .fields = fields_ }
 #define OBJECT_STRICT(name_, S, fields_)  { .kind = T_OBJECT, .name = name_, .size = sizeof(S), .fields = fields_, .flags = STRICT }
 #define ENUM(name_, names_)               { .kind = T_ENUM, .name = name_, .size = sizeof(int), .names = names_ }
