@@ -27,7 +27,7 @@ struct digest {
 };
 
 /* Parse "sha256:" or "sha512:" and exactly 64 or 128 lower-case hexadecimal digits. Anything else,
- * NULL included, is EINVAL: "digest 'sha256:AB': must have 64 hexadecimal digits". */
+ * NULL included, is EINVAL: "digest 'sha256:AB': must have 64 lower-case hexadecimal digits". */
 err *digest_parse(const char *text, struct digest *ret) MUST_CHECK;
 
 /* "sha256", "sha512"; "none" for an absent digest. */
