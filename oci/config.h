@@ -54,7 +54,6 @@ struct oci_user {
 	uint32_t uid, gid;
 	const uint32_t *umask; /* NULL: not set; 0 to 0777 */
 	struct oci_u32s additional_gids;
-	const char *username;  /* of Windows; kept, without effect */
 };
 
 struct oci_capabilities { /* items: capability numbers; unknown names were left out with a warning */
@@ -165,7 +164,7 @@ struct oci_time_offsets {
 struct oci_device {
 	int type; /* 'c', 'b', 'u' (a character device), 'p' (a FIFO) */
 	const char *path; /* absolute, in the container */
-	int64_t major, minor; /* unless 'p' */
+	int64_t major, minor; /* -1: not given, as for 'p' */
 	const uint32_t *file_mode; /* permission bits; NULL: not given */
 	const uint32_t *uid, *gid; /* in the container */
 };

@@ -1,0 +1,188 @@
+/* oci/config.c: config.json as a whole: its table, loading, encoding. */
+#include "oci/config-internal.h"
+
+#include <stdarg.h>
+
+#include "base/file.h"
+
+/* SemVer 2.0.0: MAJOR.MINOR.PATCH without leading zeros, then -PRERELEASE, then +BUILD. */
+static const char *check_version(const void *value)
+{
+	static const char reason[] = "is not a version such as " OCI_VERSION;
+	static const char word[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.";
+	const char *p = *(const char *const *)value;
+
+	for (int part = 0; part < 3; part++) {
+		size_t digits = strspn(p, "0123456789");
+		if (digits == 0 || (digits > 1 && *p == '0') || (part < 2 && p[digits] != '.'))
+			return reason;
+		p += digits + (part < 2);
+	}
+	for (const char *mark = "-+"; *mark; mark++) {
+		if (*p != *mark)
+			continue;
+		size_t len = strspn(p + 1, word);
+		if (len == 0)
+			return reason;
+		p += 1 + len;
+	}
+	if (*p)
+		return reason;
+	return str_starts_with(*(const char *const *)value, "1.") ? NULL :
+		"is not supported; this runtime knows " OCI_VERSION_MIN " to " OCI_VERSION;
+}
+static const struct type t_version = STRING_CHECKED("version", check_version);
+static const struct type opt_process = OPTIONAL(t_oci_process);
+
+/* clang-format off */
+static const struct field config_fields[] = {
+	FIELD(struct oci_config, "ociVersion",  version,     t_version,    REQUIRED,    NULL),
+	FIELD(struct oci_config, "process",     process,     opt_process,  0,           NULL),
+	FIELD(struct oci_config, "root",        root,        opt_oci_root, REQUIRED,    NULL),
+	FIELD(struct oci_config, "hostname",    hostname,    t_string,     0,           NULL),
+	FIELD(struct oci_config, "domainname",  domainname,  t_string,     0,           NULL),
+	FIELD(struct oci_config, "mounts",      mounts,      t_oci_mounts, 0,           NULL),
+	FIELD(struct oci_config, "hooks",       hooks,       t_oci_hooks,  OMIT_ZERO,   NULL),
+	FIELD(struct oci_config, "annotations", annotations, t_string_map, 0,           NULL),
+	FIELD(struct oci_config, "linux",       linux,       t_oci_linux,  OMIT_ZERO,   NULL),
+	/* A bundle for another system, or for a virtual machine, must not start as a plain container. */
+	KNOWN("solaris", UNSUPPORTED),
+	KNOWN("windows", UNSUPPORTED),
+	KNOWN("vm", UNSUPPORTED),
+	KNOWN("zos", UNSUPPORTED),
+	KNOWN("freebsd", UNSUPPORTED),
+	{0}
+};
+/* clang-format on */
+const struct type t_oci_config = OBJECT("config", struct oci_config, config_fields);
+
+const char *oci_rule_path(char buf[static OCI_PATH_MAX], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, OCI_PATH_MAX, fmt, ap);
+	va_end(ap);
+	return buf;
+}
+
+/* ---- rules, by name, in the order in which a reader would want to hear of them ---- */
+
+static err *rules_of_process(const void *document, struct decoder *d)
+{
+	const struct oci_config *c = document;
+
+	return c->process ? oci_rules_process(c->process, "process.", d) : NULL;
+}
+
+static err *rules_of_mounts(const void *document, struct decoder *d)
+{
+	return oci_rules_mounts(document, d);
+}
+
+static err *rules_of_linux(const void *document, struct decoder *d)
+{
+	return oci_rules_linux(document, d);
+}
+
+static err *rules_of_annotations(const void *document, struct decoder *d)
+{
+	const struct oci_config *c = document;
+
+	for (size_t i = 0; i < c->annotations.count; i++)
+		if (!*c->annotations.items[i].key)
+			return decoder_fail(d, "annotations", "a key must not be empty");
+	return NULL;
+}
+
+static const struct rule config_rules[] = {
+	{ "process", rules_of_process },
+	{ "mounts", rules_of_mounts },
+	{ "linux", rules_of_linux },
+	{ "annotations", rules_of_annotations },
+	{ 0 },
+};
+
+err *oci_config_decode(struct arena *arena, const char *name, const char *text, size_t len,
+		       struct strv *warnings, const struct oci_config **ret)
+{
+	struct decoder d = { .arena = arena, .name = name, .warnings = warnings };
+	struct oci_config *config;
+
+	TRY_ALLOC(arena, config, arena_alloc(arena, sizeof *config));
+	TRY(decode_text(&d, &t_oci_config, config_rules, text, len, config));
+	/* The decoder marks an absent enum with -1; here 0 is no propagation and easier to make. */
+	config->linux.rootfs_propagation = MAX(config->linux.rootfs_propagation, 0);
+	*ret = config;
+	return NULL;
+}
+
+err *oci_config_load(int dir_fd, const char *path, struct arena *arena, struct strv *warnings,
+		     const struct oci_config **ret)
+{
+	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+
+	TRY(file_read(dir_fd, path, &text));
+	return oci_config_decode(arena, path, text.data, text.len, warnings, ret);
+}
+
+static err *needs_args(const struct oci_process *process, const char *path)
+{
+	if (process->args.count == 0 || !*process->args.items[0])
+		return err_new(EINVAL, "%s: must name a program to start", path);
+	return NULL;
+}
+
+err *oci_config_check_start(const struct oci_config *config)
+{
+	if (!config->process)
+		return err_new(EINVAL, "process: required but missing");
+	return needs_args(config->process, "process.args");
+}
+
+static err *rules_of_own_process(const void *document, struct decoder *d)
+{
+	TRY(oci_rules_process(document, "", d));
+	return err_wrap(needs_args(document, "args"), "%s", d->name);
+}
+
+err *oci_process_decode(struct arena *arena, const char *name, const char *text, size_t len,
+			struct strv *warnings, const struct oci_process **ret)
+{
+	static const struct rule rules[] = { { "process", rules_of_own_process }, { 0 } };
+	struct decoder d = { .arena = arena, .name = name, .warnings = warnings };
+	struct oci_process *process;
+
+	TRY_ALLOC(arena, process, arena_alloc(arena, sizeof *process));
+	TRY(decode_text(&d, &t_oci_process, rules, text, len, process));
+	*ret = process;
+	return NULL;
+}
+
+static err *rules_of_own_resources(const void *document, struct decoder *d)
+{
+	return oci_rules_resources(document, "", d);
+}
+
+err *oci_resources_decode(struct arena *arena, const char *name, const char *text, size_t len,
+			  struct strv *warnings, const struct oci_resources **ret)
+{
+	static const struct rule rules[] = { { "resources", rules_of_own_resources }, { 0 } };
+	struct decoder d = { .arena = arena, .name = name, .warnings = warnings };
+	struct oci_resources *resources;
+
+	TRY_ALLOC(arena, resources, arena_alloc(arena, sizeof *resources));
+	TRY(decode_text(&d, &t_oci_resources, rules, text, len, resources));
+	*ret = resources;
+	return NULL;
+}
+
+void oci_config_encode(struct str *out, const struct oci_config *config, unsigned indent)
+{
+	encode_text(out, &t_oci_config, config, indent);
+}
+
+void oci_process_encode(struct str *out, const struct oci_process *process, unsigned indent)
+{
+	encode_text(out, &t_oci_process, process, indent);
+}
