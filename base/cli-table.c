@@ -22,6 +22,10 @@ err *cli_table_new(const char *const *headings, struct cli_table **ret)
 	t->cells = (struct strv)STRV_INIT(CELLS_MAX);
 	while (headings[t->columns])
 		t->columns++;
+	if (t->columns == 0) {
+		free(t);
+		return err_new(EINVAL, "table without a column");
+	}
 	cli_table_row(t, headings);
 	*ret = t;
 	return NULL;
@@ -68,8 +72,7 @@ err *cli_table_print(struct cli_table *t, int fd)
 		return err_oom();
 	for (size_t c = 0; c < t->columns; c++)
 		widths[c] = column_width(t, c);
-	for (size_t i = 0; i < t->cells.count; i++) {
-		size_t column = i % t->columns;
+	for (size_t i = 0, column = 0; i < t->cells.count; i++) {
 		bool last = column + 1 == t->columns;
 
 		str_add(&out, t->cells.items[i]);
@@ -77,6 +80,7 @@ err *cli_table_print(struct cli_table *t, int fd)
 			str_add_char(&out, ' ');
 		if (last)
 			str_add_char(&out, '\n');
+		column = last ? 0 : column + 1;
 	}
 	TRY(str_check(&out));
 	return fd_write_all(fd, out.data, out.len);

@@ -53,6 +53,9 @@ analyzer() {
 		--enable=warning,portability --inline-suppr --suppress=missingIncludeSystem --suppress=nullPointerRedundantCheck \
 		--library=posix --error-exitcode=1 --suppress-xml=tests/lint/cppcheck.xml
 }
+tidy() {
+	printf '%s\n' "${sources[@]}" | xargs -P"$(nproc)" -n1 sh -c 'clang-tidy --quiet "$1" -- -std=gnu17 -D_GNU_SOURCE -I. 2>/dev/null' _
+}
 
 step layers awk -f tests/lint/layers.awk Layers "${c_files[@]}"
 step vendor-headers vendors
@@ -61,4 +64,5 @@ step file-comments file_comments
 step no-local-paths local_paths
 step shellcheck shellcheck -x -S warning "${scripts[@]}"
 step cppcheck analyzer
+step clang-tidy tidy
 exit $bad
