@@ -20,6 +20,9 @@ struct oci_features_seccomp {
 struct oci_features_rdt {
 	bool enabled, schemata, monitoring;
 };
+struct oci_features_memory_policy {
+	struct strings modes, flags;
+};
 struct oci_features_mount {
 	struct oci_enabled idmap;
 };
@@ -29,7 +32,7 @@ struct oci_features_linux {
 	struct oci_features_seccomp seccomp;
 	struct oci_enabled apparmor, selinux;
 	struct oci_features_rdt intel_rdt;
-	struct oci_enabled memory_policy;
+	struct oci_features_memory_policy memory_policy;
 	struct oci_features_mount mount_extensions;
 	struct oci_enabled net_devices;
 };

@@ -166,8 +166,9 @@ void oci_image_encode(struct str *out, const struct oci_image *image);
 void oci_descriptor_encode(struct str *out, const struct oci_descriptor *descriptor, unsigned indent);
 void oci_layout_encode(struct str *out);
 
-/* A container image has as many diff-ids as layers, all layers are of known types and none is
- * foreign without the caller's wish. EINVAL with the numbers. Before a layer is fetched. */
+/* What a manifest and its config must be to be run: one layer or more, all of known types and none
+ * foreign (its bytes lie where the manifest's author says), a diff-id for each. EINVAL with the
+ * numbers. To be called before a layer is fetched. */
 err *oci_image_check(const struct oci_manifest *manifest, const struct oci_image *image) MUST_CHECK;
 
 /* ---- platforms ---- */
@@ -183,7 +184,8 @@ err *oci_platform_parse(struct arena *arena, const char *text, struct oci_platfo
 void oci_platform_format(const struct oci_platform *p, struct str *out);
 
 /* How well an image for `offer` runs where `want` is asked for: 0 not at all; more is better. An arm
- * v7 machine runs v7, v6 and v5, in this order; arm64 without variant is v8, amd64 is v1. */
+ * v7 machine runs v7, v6 and v5, in this order, and arm without variant is v7; arm64 without variant
+ * is v8, amd64 is v1, and neither takes an offer of a later variant. Case does not count. */
 unsigned oci_platform_match(const struct oci_platform *want, const struct oci_platform *offer);
 
 /* The manifest of an index for `want`: the best match, the first of equals. Entries that are no
