@@ -115,6 +115,9 @@ bool http_error_is_transient(const err *e);
 /* Value of the first header of that name (lower case), or NULL. Borrowed. */
 const char *http_header(const struct http_response *r, const char *name);
 
+/* All values of that name, joined by ", ", appended to `out`. */
+void http_header_all(const struct http_response *r, const char *name, struct str *out);
+
 void http_response_done(struct http_response *r);
 DEFINE_CLEANUP_OF(struct http_response, http_response_done)
 #define auto_http_response CLEANUP(http_response_done)
