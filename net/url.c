@@ -28,7 +28,11 @@ static bool host_is_plain(const char *host)
 
 static err *read_host(CURLU *u, struct origin *o)
 {
-	char *host = NULL;
+	char *host = NULL, *zone = NULL;
+	if (!curl_url_get(u, CURLUPART_ZONEID, &zone, 0)) {
+		curl_free(zone);
+		return err_new(EINVAL, "has an IPv6 zone");
+	}
 	if (curl_url_get(u, CURLUPART_HOST, &host, 0) || !host || !*host) {
 		curl_free(host);
 		return err_new(EINVAL, "has no host");
