@@ -54,6 +54,8 @@ struct cgroup {
 	int root_fd;      /* an own descriptor of the hierarchy's mount point */
 	const char *path; /* below the root, as proc(5) shows it: "/libpod_parent/libpod-1"; in the arena */
 	unsigned made;    /* so many of its last components are ours: made by us, removed by us */
+	const char *mount;/* the root's mount point, for messages; in the arena */
+	bool optional;    /* may be left out where the caller lacks permission */
 };
 void cgroup_done(struct cgroup *cg);
 DEFINE_CLEANUP_OF(struct cgroup, cgroup_done)
@@ -89,13 +91,15 @@ err *cgroup_create(struct cgroup *cg, const struct oci_resources *resources) MUS
 err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char *path, unsigned made,
 		 struct cgroup *ret) MUST_CHECK;
 
-/* Write limits into the open cgroup (update). Controllers must have been enabled at create. */
+/* Write limits into the open cgroup of a running container (update); controllers are enabled as far as
+ * they are needed now. With memory.checkBeforeUpdate a limit below what is in use is EBUSY. */
 err *cgroup_set_limits(struct cgroup *cg, const struct oci_resources *resources) MUST_CHECK;
 
 /* An error if `resources` holds a real limit: for CGROUP_DISABLED. */
 err *cgroup_refuse_limits(const struct oci_resources *resources, const char *why) MUST_CHECK;
 
-/* Freeze or thaw, and wait until cgroup.events says so. Errors: ETIMEDOUT after 10 s (then thawed again). */
+/* Freeze or thaw, and wait until cgroup.events says so. Errors: ETIMEDOUT after 10 s (then it is thawed
+ * again). */
 err *cgroup_freeze(struct cgroup *cg, bool frozen) MUST_CHECK;
 err *cgroup_is_frozen(const struct cgroup *cg, bool *ret) MUST_CHECK;
 
@@ -140,7 +144,10 @@ struct cgroup_limit {
 	const char *field;      /* "memory.limit", below linux.resources */
 	const char *file;       /* "memory.max" */
 	const char *value;
-	bool optional;          /* a file that older kernels lack may be missing */
+	const char *other_file; /* written with other_value where `file` is missing; or NULL */
+	const char *other_value;
+	bool no_limit;          /* the kernel's default: written only by update, where the file exists */
+	bool optional;          /* the file may be missing: the kernel lacks it, and the value asks for little */
 };
 struct cgroup_limits {
 	struct cgroup_limit *items;

@@ -1,0 +1,402 @@
+/* runtime/cgroup.c: where a container's cgroup is; making and opening its directories. */
+#include "runtime/cgroup-internal.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/path.h"
+
+static bool is_cgroup2(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* "\040" and its like, as mountinfo writes space, tab, newline and backslash. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (char *in = text; *in; in++) {
+		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' && in[2] <= '7' &&
+		    in[3] >= '0' && in[3] <= '7') {
+			*out++ = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
+			in += 3;
+		} else {
+			*out++ = *in;
+		}
+	}
+	*out = '\0';
+}
+
+err *cgroup_parse_mountinfo(struct arena *arena, const char *text, const char **ret_path, bool *ret_hybrid)
+{
+	const char *found = NULL;
+	bool v1 = false;
+
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n");
+		auto_free char *copy = strndup(line, len);
+		if (!copy)
+			return err_oom();
+		line += len + (line[len] == '\n');
+		/* id parent device root MOUNTPOINT options [optional...] - TYPE source options */
+		char *type = strstr(copy, " - ");
+		char *save = NULL;
+		char *point = strtok_r(copy, " ", &save);
+		for (int i = 0; i < 4 && point; i++)
+			point = strtok_r(NULL, " ", &save);
+		if (!type || !point || point > type)
+			continue;
+		if (str_starts_with(type + 3, "cgroup "))
+			v1 = true;
+		if (found || !str_starts_with(type + 3, "cgroup2 "))
+			continue;
+		TRY_ALLOC(arena, found, arena_strdup(arena, point));
+		unescape((char *)found);
+	}
+	*ret_path = found;
+	*ret_hybrid = found && v1;
+	return NULL;
+}
+
+static err *find_in_mountinfo(struct arena *arena, struct cgroup_root *ret)
+{
+	auto_str struct str text = STR_INIT(16 << 20);
+
+	TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", &text));
+	TRY(cgroup_parse_mountinfo(arena, text.data, &ret->mount, &ret->hybrid));
+	if (ret->mount)
+		return NULL;
+	return err_hint(err_new(ENOENT, "no cgroup v2 hierarchy is mounted"),
+			"mount -t cgroup2 cgroup2 /sys/fs/cgroup, or run with --cgroup-manager=disabled");
+}
+
+err *cgroup_root_open(struct arena *arena, struct cgroup_root *ret)
+{
+	static const char pure[] = "/sys/fs/cgroup", hybrid[] = "/sys/fs/cgroup/unified";
+	struct cgroup_root root = { .fd = -1 };
+
+	if (is_cgroup2(pure))
+		root.mount = pure;
+	else if (is_cgroup2(hybrid))
+		root = (struct cgroup_root){ -1, hybrid, true };
+	else
+		TRY(find_in_mountinfo(arena, &root));
+	TRY(cgroup_open_dir(AT_FDCWD, root.mount, &root.fd));
+	*ret = root;
+	return NULL;
+}
+
+void cgroup_root_done(struct cgroup_root *root)
+{
+	fd_clear(&root->fd);
+}
+
+void cgroup_done(struct cgroup *cg)
+{
+	fd_clear(&cg->fd);
+	fd_clear(&cg->root_fd);
+}
+
+err *cgroup_open_dir(int dir_fd, const char *path, int *ret_fd)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_errno("open cgroup '%s'", path);
+	*ret_fd = fd;
+	return NULL;
+}
+
+err *cgroup_read_key(int fd, const char *file, const char *key, uint64_t *ret, bool *ret_found)
+{
+	auto_str struct str text = STR_INIT(CGROUP_FILE_MAX);
+	size_t key_len = strlen(key);
+	err *e = file_read(fd, file, &text);
+
+	*ret_found = false;
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	for (char *line = text.data; *line;) {
+		char *end = line + strcspn(line, "\n");
+		bool last = *end == '\0';
+		*end = '\0';
+		if (strncmp(line, key, key_len) == 0 && line[key_len] == ' ') {
+			*ret_found = str_to_u64(line + key_len + 1, ret);
+			return NULL;
+		}
+		line = last ? end : end + 1;
+	}
+	return NULL;
+}
+
+bool cgroup_has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
+		bool begins = at == text || at[-1] == ' ' || at[-1] == '\n';
+		bool ends = at[len] == '\0' || at[len] == ' ' || at[len] == '\n';
+		if (begins && ends)
+			return true;
+	}
+	return false;
+}
+
+/* The caller's own cgroup from /proc/self/cgroup: the line "0::PATH". "/" where it has none that this
+ * namespace could name. */
+static err *own_cgroup(const struct cgroup_request *r, struct str *out)
+{
+	auto_str struct str text = STR_INIT(64 * 1024);
+
+	if (r->own_cgroup)
+		str_add(&text, r->own_cgroup);
+	else
+		TRY(file_read(AT_FDCWD, "/proc/self/cgroup", &text));
+	const char *line = str_starts_with(text.data, "0::") ? text.data : strstr(text.data, "\n0::");
+	if (line)
+		line = strchr(line, '/');
+	if (!line || str_starts_with(line, "/.."))
+		str_add(out, "/");
+	else
+		str_add_bytes(out, line, strcspn(line, "\n"));
+	return str_check(out);
+}
+
+static bool has_dotdot(const char *path)
+{
+	for (const char *at = path; *at; at += strspn(at, "/")) {
+		size_t len = strcspn(at, "/");
+		if (len == 2 && at[0] == '.' && at[1] == '.')
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+/* The path below the hierarchy's root; the rules are in the header. */
+static err *decide_path(struct arena *arena, const struct cgroup_request *r, const char **ret)
+{
+	const char *asked = r->cgroups_path && r->cgroups_path[0] ? r->cgroups_path : r->id;
+	auto_str struct str path = STR_INIT(PATH_MAX);
+	char clean[PATH_MAX];
+
+	if (asked[0] != '/' && strchr(asked, ':'))
+		return err_hint(err_new(EINVAL, "linux.cgroupsPath: '%s' is the form of the systemd cgroup "
+					"manager, which is not in use", asked),
+				"cgroupfs takes a path such as /machine/web");
+	if (has_dotdot(asked))
+		return err_new(EINVAL, "linux.cgroupsPath: '%s' contains '..'", asked);
+	if (asked[0] != '/') {
+		TRY(own_cgroup(r, &path));
+		*strrchr(path.data, '/') = '\0';
+		path.len = strlen(path.data);
+		str_add_char(&path, '/');
+	}
+	str_add(&path, asked);
+	TRY(err_wrap(str_check(&path), "linux.cgroupsPath"));
+	if (!path_clean(path.data, clean, sizeof clean))
+		return err_new(ENAMETOOLONG, "linux.cgroupsPath: '%s'", asked);
+	if (str_equal(clean, "/"))
+		return err_new(EINVAL, "linux.cgroupsPath: '%s' is the root cgroup", asked);
+	TRY_ALLOC(arena, *ret, arena_strdup(arena, clean));
+	return NULL;
+}
+
+static err *check_usable(int fd, const char *path, bool leaf)
+{
+	uint64_t frozen, populated;
+	bool found;
+
+	TRY(cgroup_read_key(fd, "cgroup.events", "frozen", &frozen, &found));
+	if (found && frozen)
+		return err_new(EBUSY, "cgroup '%s' is frozen: the container could never start", path);
+	if (!leaf)
+		return NULL;
+	TRY(cgroup_read_key(fd, "cgroup.events", "populated", &populated, &found));
+	if (found && populated)
+		return err_new(EBUSY, "cgroup '%s' is not empty", path);
+	return NULL;
+}
+
+/* Open the existing directories of `path` as deep as they go. *ret_missing: components below. */
+static err *open_existing(int root_fd, const char *path, int *ret_fd, unsigned *ret_missing)
+{
+	auto_close int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+	auto_free char *copy = strdup(path);
+	char *save = NULL;
+	unsigned missing = 0;
+
+	if (fd < 0)
+		return err_errno("duplicate descriptor");
+	if (!copy)
+		return err_oom();
+	for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
+		int next = -1;
+		err *e = missing ? NULL : cgroup_open_dir(fd, name, &next);
+		if (e && e->code == ENOENT) {
+			err_free(e);
+			e = NULL;
+		}
+		TRY(e);
+		if (next < 0) {
+			missing++;
+			continue;
+		}
+		fd_clear(&fd);
+		fd = next;
+	}
+	*ret_fd = TAKE_FD(fd);
+	*ret_missing = missing;
+	return NULL;
+}
+
+err *cgroup_plan(struct arena *arena, const struct cgroup_root *root, const struct cgroup_request *r,
+		 struct cgroup *ret)
+{
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+	auto_close int existing = -1;
+
+	TRY(decide_path(arena, r, &cg.path));
+	TRY(open_existing(root->fd, cg.path, &existing, &cg.made));
+	TRY(check_usable(existing, cg.path, cg.made == 0));
+	cg.optional = r->rootless && !(r->cgroups_path && r->cgroups_path[0]);
+	cg.mount = root->mount;
+	cg.root_fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 3);
+	if (cg.root_fd < 0)
+		return err_errno("duplicate descriptor");
+	*ret = cg;
+	cg = (struct cgroup)CGROUP_INIT;
+	return NULL;
+}
+
+/* One directory of the path: opened, made when it is missing. */
+static err *make_dir(int fd, const char *name, int *ret_fd, bool *ret_made)
+{
+	err *e = cgroup_open_dir(fd, name, ret_fd);
+
+	*ret_made = false;
+	if (!e || e->code != ENOENT)
+		return e;
+	err_free(e);
+	if (mkdirat(fd, name, 0755) == 0)
+		*ret_made = true;
+	else if (errno != EEXIST)
+		return err_errno("create cgroup '%s'", name);
+	return cgroup_open_dir(fd, name, ret_fd);
+}
+
+/* Make and open the directories from the root down. cg->made then counts those at the end of the path
+ * that are ours, those included that a failure left unmade. */
+static err *make_dirs(struct cgroup *cg)
+{
+	auto_close int fd = fcntl(cg->root_fd, F_DUPFD_CLOEXEC, 3);
+	auto_free char *copy = strdup(cg->path);
+	char *save = NULL;
+	err *e = NULL;
+
+	if (fd < 0)
+		return err_errno("duplicate descriptor");
+	if (!copy)
+		return err_oom();
+	cg->made = 0;
+	for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
+		int next = -1;
+		bool made = true;
+		if (!e)
+			e = make_dir(fd, name, &next, &made);
+		cg->made = made || e ? cg->made + 1 : 0;
+		if (e)
+			continue;
+		fd_clear(&fd);
+		fd = next;
+	}
+	if (!e)
+		cg->fd = TAKE_FD(fd);
+	return err_wrap(e, "cgroup '%s'", cg->path);
+}
+
+/* A neighbour that ends may remove a parent that it made and that is empty for a moment. */
+static err *make_dirs_again(struct cgroup *cg)
+{
+	err *e = NULL;
+
+	for (int attempt = 0; attempt < 5; attempt++) {
+		err_free(e);
+		e = make_dirs(cg);
+		if (!e || e->code != ENOENT)
+			break;
+	}
+	return e;
+}
+
+static bool lacks_permission(const err *e)
+{
+	return e->code == EACCES || e->code == EPERM || e->code == EROFS;
+}
+
+static bool has_limit(const struct cgroup_limits *limits)
+{
+	for (size_t i = 0; i < limits->count; i++) {
+		if (!limits->items[i].no_limit)
+			return true;
+	}
+	return false;
+}
+
+err *cgroup_create(struct cgroup *cg, const struct oci_resources *resources)
+{
+	auto_arena struct arena *arena = NULL;
+	struct cgroup_limits limits;
+
+	TRY(arena_new(4 << 20, &arena));
+	TRY(cgroup_limits(arena, resources, &limits));
+	err *e = make_dirs_again(cg);
+	if (e && cg->optional && lacks_permission(e) && !has_limit(&limits)) {
+		err_free(e);
+		cg->made = 0;
+		return NULL;
+	}
+	if (!e)
+		e = cg->made ? NULL : check_usable(cg->fd, cg->path, true);
+	if (!e)
+		e = cgroup_write_limits(cg, &limits, cg->made > 0);
+	if (e) {
+		IGNORE(cgroup_remove(cg));
+		return e;
+	}
+	return NULL;
+}
+
+err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char *path, unsigned made,
+		 struct cgroup *ret)
+{
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+
+	TRY_ALLOC(arena, cg.path, arena_strdup(arena, path));
+	if (path[0] != '/' || !path[1] || has_dotdot(path))
+		return err_new(EINVAL, "'%s' is no path of a cgroup", path);
+	cg.made = made;
+	cg.mount = root->mount;
+	cg.root_fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 3);
+	if (cg.root_fd < 0)
+		return err_errno("duplicate descriptor");
+	err *e = path_open(root->fd, path + 1, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0, &cg.fd);
+	if (e && e->code != ENOENT)
+		return err_wrap(e, "open cgroup '%s'", path);
+	err_free(e);
+	*ret = cg;
+	cg = (struct cgroup)CGROUP_INIT;
+	return NULL;
+}
