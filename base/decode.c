@@ -263,6 +263,30 @@ static err *decode_absent(const struct decoder *d, const struct where *w, const 
 	return decode_value(d, &inner, field->type, value, &skip);
 }
 
+/* Empty, or the same scalar. */
+static bool says_nothing(const json *node, const json *usual)
+{
+	if (node->kind == JSON_ARRAY)
+		return node->array.count == 0;
+	if (node->kind == JSON_OBJECT)
+		return node->object.count == 0;
+	if (node->kind == JSON_STRING && !*node->text)
+		return true;
+	if (node->kind != usual->kind)
+		return false;
+	return node->kind == JSON_BOOL ? node->boolean == usual->boolean :
+					 strcmp(node->text, usual->text) == 0;
+}
+
+static err *decode_unsupported(const struct decoder *d, const struct where *w, const struct field *field)
+{
+	json *usual = NULL;
+
+	if (field->absent)
+		TRY(json_parse(d->arena, "default", field->absent, strlen(field->absent), &usual));
+	return usual && says_nothing(w->node, usual) ? NULL : fail(d, w, "is not supported");
+}
+
 static err *decode_field(const struct decoder *d, const struct where *w, const struct field *field,
 			 json *node, char *object)
 {
@@ -277,7 +301,7 @@ static err *decode_field(const struct decoder *d, const struct where *w, const s
 		return decode_absent(d, w, field, object + field->offset);
 	}
 	if (field->flags & UNSUPPORTED)
-		return fail(d, &inner, "is not supported");
+		return decode_unsupported(d, &inner, field);
 	return decode_value(d, &inner, field->type, object + field->offset, &skip);
 }
 
@@ -372,7 +396,8 @@ static err *decode_value(const struct decoder *d, const struct where *w, const s
 		*(const json **)value = w->node;
 		return NULL;
 	}
-	if (w->node->kind != written_as[type->kind])
+	bool number = w->node->kind == JSON_NUMBER && (type->flags & OR_NUMBER);
+	if (w->node->kind != written_as[type->kind] && !number)
 		return fail(d, w, "expected %s, got %s", json_kind_name(written_as[type->kind]),
 			    json_kind_name(w->node->kind));
 	TRY(decode_kind(d, w, type, value, ret_skip));

@@ -47,11 +47,13 @@ enum type_flags {
 	                       collected as a warning (runtime-spec: unknown capabilities) */
 	NOT_EMPTY = 1 << 2, /* string, array, map: at least one byte or item */
 	KEEP_EMPTY = 1 << 3, /* array, map: written even when empty */
+	OR_NUMBER = 1 << 4,  /* text: a JSON number is understood too, as it is written */
 };
 
 enum field_flags {
 	REQUIRED = 1 << 0,    /* absent or null is an error */
-	UNSUPPORTED = 1 << 1, /* known to the specification, refused by us when present */
+	UNSUPPORTED = 1 << 1, /* known to the specification, refused by us when present; where the row
+	                         has a default, that value and empty ones are accepted */
 	IGNORED = 1 << 2,     /* known, accepted, without effect (of another platform, obsolete) */
 	OMIT_ZERO = 1 << 3,   /* encode: leave out while all bytes of the value are zero */
 };
@@ -95,6 +97,7 @@ struct field {
 	{ key, offsetof(S, member), sizeof(((S *)NULL)->member), &(type), flags, absent }
 /* A key that the specification knows and no member holds: UNSUPPORTED or IGNORED. */
 #define KNOWN(key, flags)                 { key, 0, 0, &t_raw, flags, NULL }
+#define NOT_YET(key, absent)              { key, 0, 0, &t_raw, UNSUPPORTED, absent }
 #define OBJECT(name_, S, fields_)         { .kind = T_OBJECT, .name = name_, .size = sizeof(S), .fields = fields_ }
 #define OBJECT_STRICT(name_, S, fields_)  { .kind = T_OBJECT, .name = name_, .size = sizeof(S), .fields = fields_, .flags = STRICT }
 #define ENUM(name_, names_)               { .kind = T_ENUM, .name = name_, .size = sizeof(int), .names = names_ }
