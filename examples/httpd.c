@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,13 @@ struct exchange {
 const char *http_header(const struct http_request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_bearer(const struct http_request *r)
+{
+	const char *value = http_header(r, "Authorization");
+
+	return value && strncasecmp(value, "Bearer ", 7) == 0 ? value + 7 : NULL;
 }
 
 const char *http_query(const struct http_request *r, const char *name)
@@ -154,7 +162,10 @@ static void run_handler(struct exchange *x)
 		log_err(e);
 		str_clear(&x->response.body);
 		strv_done(&x->response.headers);
-		fail_with_page(x, 500, "internal", "something went wrong here; it has been noted");
+		if (e->code == EHOSTUNREACH || e->code == ETIMEDOUT)
+			fail_with_page(x, 503, "unavailable", "a service that is needed does not answer");
+		else
+			fail_with_page(x, 500, "internal", "something went wrong here; it has been noted");
 	}
 }
 

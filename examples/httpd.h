@@ -29,6 +29,7 @@ struct http_request {
 /* NULL when absent. Header names in any case. Borrowed from the request. */
 const char *http_header(const struct http_request *r, const char *name);
 const char *http_query(const struct http_request *r, const char *name);
+const char *http_bearer(const struct http_request *r); /* token of an Authorization header */
 const char *http_cookie(const struct http_request *r, const char *name);
 
 struct http_response {
@@ -42,7 +43,7 @@ struct http_response {
 err *http_fail(struct http_response *out, unsigned status, const char *code, const char *fmt, ...)
 	PRINTF(4, 5) MUST_CHECK;
 
-/* What a handler returns is logged and answered with 500 and no details. */
+/* What a handler returns is logged and answered with 500 (503 for EHOSTUNREACH, ETIMEDOUT) and no details. */
 typedef err *http_handler(const struct http_request *r, struct http_response *out);
 
 struct http_route {

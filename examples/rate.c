@@ -22,6 +22,11 @@ bool bucket_take(struct bucket *b, unsigned burst, int64_t interval, int64_t now
 	return true;
 }
 
+void bucket_return(struct bucket *b, int64_t interval)
+{
+	b->full_at -= interval;
+}
+
 #define SLOTS 4096u /* a power of two; 32 KiB */
 
 struct rate {
@@ -75,6 +80,13 @@ bool rate_take(struct rate *r, const char *name)
 	taken = bucket_take(slot(r, name), r->burst, r->interval, clock_monotonic());
 	pthread_mutex_unlock(&r->lock);
 	return taken;
+}
+
+void rate_return(struct rate *r, const char *name)
+{
+	pthread_mutex_lock(&r->lock);
+	bucket_return(slot(r, name), r->interval);
+	pthread_mutex_unlock(&r->lock);
 }
 
 unsigned rate_wait(struct rate *r, const char *name)

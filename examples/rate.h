@@ -15,6 +15,9 @@ unsigned bucket_wait(const struct bucket *b, unsigned burst, int64_t interval, i
 /* Take one; false, and nothing taken, when none is there. */
 bool bucket_take(struct bucket *b, unsigned burst, int64_t interval, int64_t now);
 
+/* Put one back: what was taken turned out to be none that counts. */
+void bucket_return(struct bucket *b, int64_t interval);
+
 /* Buckets for any number of names in bounded memory, safe between threads. A name shares its bucket with
  * others of the same (keyed) hash, so that nobody can choose with whom. */
 struct rate;
@@ -23,4 +26,5 @@ void rate_free(struct rate *r);
 DEFINE_CLEANUP(struct rate *, rate_free)
 #define auto_rate CLEANUP(rate_free)
 bool rate_take(struct rate *r, const char *name) MUST_CHECK;
+void rate_return(struct rate *r, const char *name);
 unsigned rate_wait(struct rate *r, const char *name); /* seconds */

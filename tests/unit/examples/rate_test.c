@@ -22,6 +22,8 @@ static void test_a_burst_passes_and_the_next_must_wait(void **state UNUSED)
 	assert_int_equal(bucket_wait(&b, 5, 60 * SECOND, now + 30 * SECOND), 30);
 	assert_true(bucket_take(&b, 5, 60 * SECOND, now + 60 * SECOND));
 	assert_false(bucket_take(&b, 5, 60 * SECOND, now + 60 * SECOND));
+	bucket_return(&b, 60 * SECOND);
+	assert_true(bucket_take(&b, 5, 60 * SECOND, now + 60 * SECOND));
 }
 
 static void test_a_long_pause_fills_no_more_than_a_burst(void **state UNUSED)
