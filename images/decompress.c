@@ -6,7 +6,8 @@
 
 struct decompressor {
 	enum oci_compression compression;
-	uint64_t out, max_out;
+	uint64_t in, out;
+	uint64_t always, ratio; /* the ceiling of `out` */
 	bool between; /* before the first byte of a gzip member or zstd frame: a good place to end */
 	bool any;     /* at least one member or frame was complete */
 	bool padding; /* gzip: zero bytes after the last member, as tape blocks have them */
@@ -69,8 +70,8 @@ static err *gzip_next_member(struct decompressor *d, const unsigned char **in, s
 	return NULL;
 }
 
-static err *gzip_run(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		     unsigned char *out, size_t out_size, size_t *ret_out)
+static err *gzip_run(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		     size_t out_size, size_t *ret_out)
 {
 	struct inflate_state *s = d->gzip;
 
@@ -115,8 +116,8 @@ static void zstd_close(struct decompressor *d)
 	ZSTD_freeDCtx(d->zstd);
 }
 
-static err *zstd_run(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		     unsigned char *out, size_t out_size, size_t *ret_out)
+static err *zstd_run(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		     size_t out_size, size_t *ret_out)
 {
 	ZSTD_inBuffer input = { *in, *in_len, 0 };
 	ZSTD_outBuffer output = { out, out_size, 0 };
@@ -145,8 +146,8 @@ static void tar_close(struct decompressor *d)
 	(void)d;
 }
 
-static err *tar_run(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		    unsigned char *out, size_t out_size, size_t *ret_out)
+static err *tar_run(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		    size_t out_size, size_t *ret_out)
 {
 	size_t n = MIN(*in_len, out_size);
 
@@ -161,8 +162,8 @@ static err *tar_run(struct decompressor *d, const unsigned char **in, size_t *in
 static const struct codec {
 	const char *name;
 	err *(*open)(struct decompressor *d);
-	err *(*run)(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		    unsigned char *out, size_t out_size, size_t *ret_out);
+	err *(*run)(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		    size_t out_size, size_t *ret_out);
 	void (*close)(struct decompressor *d);
 } codecs[] = {
 	[OCI_PLAIN] = { "tar", tar_open, tar_run, tar_close },
@@ -170,14 +171,16 @@ static const struct codec {
 	[OCI_ZSTD] = { "zstd", zstd_open, zstd_run, zstd_close },
 };
 
-err *decompressor_new(enum oci_compression compression, uint64_t max_out, struct decompressor **ret)
+err *decompressor_new(enum oci_compression compression, uint64_t always, uint64_t ratio,
+		      struct decompressor **ret)
 {
 	auto_decompressor struct decompressor *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return err_oom();
 	d->compression = compression;
-	d->max_out = max_out;
+	d->always = always;
+	d->ratio = ratio;
 	d->between = true;
 	TRY(codecs[compression].open(d));
 	*ret = TAKE(d);
@@ -192,16 +195,28 @@ void decompressor_free(struct decompressor *d)
 	free(d);
 }
 
-err *decompressor_run(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		      unsigned char *out, size_t out_size, size_t *ret_out)
+static err *check_ceiling(const struct decompressor *d)
+{
+	uint64_t by_ratio;
+
+	if (d->out <= d->always)
+		return NULL;
+	if (__builtin_mul_overflow(d->in, d->ratio, &by_ratio) || d->out <= by_ratio)
+		return NULL;
+	return err_new(EFBIG, "layer unpacks to more than %llu bytes and %llu times its compressed size",
+		       (unsigned long long)d->always, (unsigned long long)d->ratio);
+}
+
+err *decompressor_run(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		      size_t out_size, size_t *ret_out)
 {
 	size_t n = 0;
+	size_t before = *in_len;
 
 	TRY(codecs[d->compression].run(d, in, in_len, out, out_size, &n));
-	if (n > d->max_out - d->out)
-		return err_new(EFBIG, "layer unpacks to more than %llu bytes",
-			       (unsigned long long)d->max_out);
+	d->in += before - *in_len;
 	d->out += n;
+	TRY(check_ceiling(d));
 	*ret_out = n;
 	return NULL;
 }

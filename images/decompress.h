@@ -17,9 +17,10 @@
 
 struct decompressor;
 
-/* max_out: the stream may not give more bytes than this (EFBIG). */
-err *decompressor_new(enum oci_compression compression, uint64_t max_out, struct decompressor **ret)
-	MUST_CHECK;
+/* The stream may always give `always` bytes, and beyond that `ratio` times the bytes it was fed so far:
+ * what a descriptor claims about its size does not count. More is EFBIG. */
+err *decompressor_new(enum oci_compression compression, uint64_t always, uint64_t ratio,
+		      struct decompressor **ret) MUST_CHECK;
 void decompressor_free(struct decompressor *d);
 DEFINE_CLEANUP(struct decompressor *, decompressor_free)
 #define auto_decompressor CLEANUP(decompressor_free)
@@ -28,8 +29,8 @@ DEFINE_CLEANUP(struct decompressor *, decompressor_free)
  * *ret_out is how many bytes were written. Call again with a fresh buffer while *in_len > 0 or
  * *ret_out == out_size; both 0 means: more input is needed. Errors: EBADMSG for input that is no
  * such stream; EFBIG over the limit or window. */
-err *decompressor_run(struct decompressor *d, const unsigned char **in, size_t *in_len,
-		      unsigned char *out, size_t out_size, size_t *ret_out) MUST_CHECK;
+err *decompressor_run(struct decompressor *d, const unsigned char **in, size_t *in_len, unsigned char *out,
+		      size_t out_size, size_t *ret_out) MUST_CHECK;
 
 /* After the last input: EBADMSG when the stream is cut short. */
 err *decompressor_finish(struct decompressor *d) MUST_CHECK;

@@ -6,6 +6,7 @@
  * killed pull left is hashed and the rest asked for by Range. Two pulls of one digest: the second waits
  * and finds it done. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,31 +14,23 @@
 #include "base/macro.h"
 #include "images/layer.h"
 #include "images/store.h"
-
-/* Where the bytes of a blob go. begin() is called once a transfer, before the first write(): `offset` is
- * where the bytes start, 0 when the server could not give a part. */
-struct image_sink {
-	err *(*begin)(void *arg, uint64_t offset);
-	err *(*write)(void *arg, const void *bytes, size_t len);
-	void *arg;
-};
+#include "registry/client.h"
 
 /* Where images come from: a registry (images/remote.h), or a fake in tests. Calls of blob() come from
- * several threads at once. Errors are returned only when trying again is useless. */
+ * several threads at once. Contracts are those of registry_manifest_get*() and registry_blob_get(). */
 struct image_source {
-	/* The manifest or index that `digest` names, or, when it is NULL, that the source's own reference
-	 * names. Appends the bytes; *ret_media_type (PATH_MAX bytes) is the transport's, "" when it said
-	 * nothing. The caller checks the digest. */
-	err *(*manifest)(void *arg, const struct digest *digest, struct str *out, char *ret_media_type);
-	err *(*blob)(void *arg, const struct oci_descriptor *blob, uint64_t offset, const struct image_sink *sink);
+	/* The manifest or index with this digest and size (-1: unknown); digest NULL: what the source's own
+	 * reference names. */
+	err *(*manifest)(void *arg, const struct digest *digest, int64_t size, struct registry_manifest *ret);
+	err *(*blob)(void *arg, const struct blob_want *want);
 	void *arg;
 };
 
 /* Ceilings for one layer, against bombs. */
 struct image_limits {
-	uint64_t layer_bytes; /* a layer may always unpack to so many bytes ... */
-	uint64_t layer_ratio; /* ... and beyond that to so many times its compressed size */
-	struct layer_limits tree;
+	uint64_t layer_bytes;		 /* a layer may always unpack to so many bytes ... */
+	uint64_t layer_ratio;		 /* ... and beyond that to so many times its compressed size */
+	const struct layer_limits *tree; /* NULL: layer_limits_default */
 };
 extern const struct image_limits image_limits_default;
 
@@ -57,17 +50,20 @@ struct image_progress {
 };
 
 struct image_pull_options {
-	const struct oci_platform *platform; /* of an index; NULL: this machine's */
-	bool all_platforms;                  /* everything that an index lists */
-	bool discard_blobs;                  /* keep no compressed layers: less disk, but no push */
-	unsigned parallel;                   /* blobs at a time; 0: 3 */
-	const struct image_limits *limits;   /* NULL: image_limits_default */
+	const struct oci_platform *platform;   /* of an index; NULL: this machine's */
+	bool all_platforms;		       /* everything that an index lists */
+	bool discard_blobs;		       /* keep no compressed layers: less disk, but no push */
+	unsigned parallel;		       /* blobs at a time; 0: 3 */
+	const struct image_limits *limits;     /* NULL: image_limits_default */
 	const struct image_progress *progress; /* NULL: none */
+	/* Ends the pull with ECANCELED when somebody sets it. Set here when one blob fails, so that the
+	 * others stop at once: give the registry the same one. NULL: one of our own. */
+	atomic_bool *cancel;
 };
 struct image_pull_result {
-	struct digest target;   /* what the name stands for: index or manifest */
+	struct digest target;	/* what the name stands for: index or manifest */
 	struct digest manifest; /* chosen; of all_platforms: the last */
-	int64_t fetched;        /* bytes that came from the source for blobs */
+	int64_t fetched;	/* bytes that came from the source for blobs */
 };
 
 /* Fetch an image and give it the name `name` (complete, as registry/name.h prints it). want: the digest that

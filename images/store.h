@@ -50,16 +50,16 @@ int image_store_fd(const struct image_store *s); /* the directory; borrowed */
 /* ---- blobs ---- */
 
 /* Open a blob for reading; ENOENT. ret_size may be NULL. */
-err *image_blob_open(struct image_store *s, const struct digest *digest, int *ret_fd, int64_t *ret_size)
-	MUST_CHECK;
+err *image_blob_open(struct image_store *s, const struct digest *digest, int *ret_fd,
+		     int64_t *ret_size) MUST_CHECK;
 bool image_blob_exists(struct image_store *s, const struct digest *digest);
 
 /* Append a document to `out` (its ceiling applies), checked against its digest again. */
 err *image_blob_read(struct image_store *s, const struct digest *digest, struct str *out) MUST_CHECK;
 
 /* Put a document (config, manifest, index) into the store; durable on return. Present already: fine. */
-err *image_store_add_blob(struct image_store *s, const void *bytes, size_t len, struct digest *ret_digest)
-	MUST_CHECK;
+err *image_store_add_blob(struct image_store *s, const void *bytes, size_t len,
+			  struct digest *ret_digest) MUST_CHECK;
 
 /* ---- layers ---- */
 
@@ -80,7 +80,7 @@ err *image_store_add_layer(struct image_store *s, int tar_fd, enum oci_compressi
 /* ---- names ---- */
 
 struct image_ref {
-	const char *name; /* "registry.example:5000/team/web:1", as registry/name.h completes it */
+	const char *name;     /* "registry.example:5000/team/web:1", as registry/name.h completes it */
 	struct digest digest; /* of a manifest or an index */
 	int64_t size;
 	const char *media_type;
@@ -98,24 +98,23 @@ err *image_store_untag(struct image_store *s, const char *name) MUST_CHECK;
 
 /* All names; a damaged ref file is an error that names it. Texts live in the arena. */
 err *image_store_refs(struct image_store *s, struct arena *arena, struct image_refs *ret) MUST_CHECK;
-err *image_store_ref(struct image_store *s, struct arena *arena, const char *name, struct image_ref *ret)
-	MUST_CHECK;
+err *image_store_ref(struct image_store *s, struct arena *arena, const char *name,
+		     struct image_ref *ret) MUST_CHECK;
 
 /* ---- images ---- */
 
 struct image {
-	const char *name;          /* NULL when it was asked for by digest and has no name */
-	struct digest target;      /* what the name stands for: an index or the manifest itself */
-	struct digest digest;      /* of the manifest */
+	const char *name;     /* NULL when it was asked for by digest and has no name */
+	struct digest target; /* what the name stands for: an index or the manifest itself */
+	struct digest digest; /* of the manifest */
 	const struct oci_manifest *manifest;
 	const struct oci_image *config; /* rootfs.diff_ids is the chain of layers, the lowest first */
-	int64_t size;              /* bytes in the store: documents, kept blobs, layers */
+	int64_t size;			/* bytes in the store: documents, kept blobs, layers */
 };
 
 /* Find an image by what a user typed: a name (completed as registry/name.h does), NAME@DIGEST, a digest
- * of a manifest or index, or at least 6 hexadecimal digits that begin just one. The image config is checked against
- * the manifest, the layers are all there.
- *   platform  of an index's manifests; NULL: this machine's
+ * of a manifest or index, or at least 6 hexadecimal digits that begin just one. The image config is checked
+ * against the manifest, the layers are all there. platform  of an index's manifests; NULL: this machine's
  * ENOENT: not in the store (the message says which part). Everything lives in the arena. */
 err *image_resolve(struct image_store *s, struct arena *arena, const char *text,
 		   const struct oci_platform *platform, const struct image **ret) MUST_CHECK;
@@ -124,8 +123,8 @@ err *image_resolve(struct image_store *s, struct arena *arena, const char *text,
 
 /* Keep a manifest and its layers from gc while *ret_fd, or a copy that a child inherited, is open. `id` is
  * the container's; a lease whose holder is dead is taken over. EBUSY when somebody holds it. */
-err *image_lease_take(struct image_store *s, const char *id, const struct digest *manifest, int *ret_fd)
-	MUST_CHECK;
+err *image_lease_take(struct image_store *s, const char *id, const struct digest *manifest,
+		      int *ret_fd) MUST_CHECK;
 
 /* Remove a lease whose container is gone; missing is fine. Without this call gc removes it. */
 err *image_lease_drop(struct image_store *s, const char *id) MUST_CHECK;
@@ -143,12 +142,12 @@ struct image_gc_options {
 	void *arg;
 };
 /* Remove what no name and no held lease reaches. `s` was opened with IMAGE_STORE_SWEEP. */
-err *image_gc(struct image_store *s, const struct image_gc_options *options, struct image_gc_result *ret)
-	MUST_CHECK;
+err *image_gc(struct image_store *s, const struct image_gc_options *options,
+	      struct image_gc_result *ret) MUST_CHECK;
 
 struct image_fsck_result {
 	uint64_t refs, blobs, layers; /* checked */
-	uint64_t bytes;               /* hashed */
+	uint64_t bytes;		      /* hashed */
 	uint64_t damaged;
 };
 /* Hash every blob and every data.tar again, build every index again and compare, follow every name. Each
