@@ -81,7 +81,7 @@ static err *rule_sysctl(const struct oci_config *c, struct decoder *d)
 		if (type == 0)
 			return decoder_fail(d, path, "belongs to the host, not to a namespace");
 		if (!oci_namespace_find(c, type))
-			return decoder_fail(d, path, "needs a %s namespace", enum_name(oci_namespace_names, type));
+			return decoder_fail(d, path, "needs a namespace of type %s", enum_name(oci_namespace_names, type));
 		if (str_equal(file, "kernel/hostname"))
 			return decoder_fail(d, path, "is set by the field 'hostname'");
 	}
