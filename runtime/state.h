@@ -20,8 +20,8 @@
 #include "base/str.h"
 
 #define STATE_VERSION    1
-#define STATE_ID_MAX     1024 /* bytes of an id, as runc */
-#define STATE_RECORD_MAX (1u << 20)
+#define STATE_ID_MAX     255 /* bytes of an id: it names a directory */
+#define STATE_RECORD_MAX JSON_SIZE_MAX
 
 enum state_status {
 	STATE_CREATING, /* a create is at work */
@@ -50,7 +50,7 @@ struct state_record {
 	struct string_map annotations;
 };
 
-/* An id: letters, digits and _+-. ; not "." or ".."; EINVAL otherwise. */
+/* An id: letters, digits and _+-. ; a leading dot is reserved for what else lies in ROOT. EINVAL. */
 err *state_check_id(const char *id) MUST_CHECK;
 
 /* The default of --root: /run/stube-runtime, or $XDG_RUNTIME_DIR/stube-runtime for a rootless caller. */
@@ -74,13 +74,15 @@ enum container_access {
 	CONTAINER_LOCK, /* waits for other commands on this container */
 };
 
-/* Make ROOT (0700) and ROOT/ID, locked, without record; a leftover of the same id is cleaned first.
+/* Make ROOT (0700) and ROOT/ID, locked; nothing is written yet. A leftover of the same id is cleaned
+ * first. ret->record has version, id, created (now) and owner (the caller).
  * Errors: EEXIST "container with given ID already exists". */
 err *container_create(struct arena *arena, const char *root, const char *id, struct container *ret)
 	MUST_CHECK;
 
-/* Open an existing one and read its record. Errors: ENOENT "container 'ID' does not exist", also for a
- * leftover, which is left for delete; EINVAL a record that cannot be trusted, with its place. */
+/* Open an existing one and read its record. A directory or record that another user could have written
+ * is not believed (EPERM). Errors: ENOENT "container 'ID' does not exist", also for a leftover, which is
+ * left for state_clean_leftover(); EINVAL a record that cannot be read, with its place. */
 err *container_open(struct arena *arena, const char *root, const char *id, enum container_access access,
 		    struct container *ret) MUST_CHECK;
 
@@ -111,6 +113,9 @@ err *container_remove(struct container *c) MUST_CHECK;
 err *state_clean_leftover(struct arena *arena, const char *root, const char *id, bool *ret_cleaned)
 	MUST_CHECK;
 
+/* Throw away a directory whose record cannot be read (`delete --force`). The lock is taken. */
+err *state_discard(const char *root, const char *id) MUST_CHECK;
+
 /* Ids below ROOT, sorted, leftovers cleaned. A missing ROOT is an empty list. */
 err *state_list(struct arena *arena, const char *root, struct strings *ret) MUST_CHECK;
 
@@ -120,6 +125,6 @@ err *state_decode(struct arena *arena, const char *name, const char *text, size_
 		  struct state_record *ret) MUST_CHECK;
 
 /* The state that users and hooks see: ociVersion, id, status, pid, bundle, annotations; with `extended`
- * also rootfs, created and owner, as runc's state prints. pid is left out when stopped. */
+ * also rootfs, created and owner, as runc's state prints; then pid is 0 when stopped, else left out. */
 err *state_json(const struct state_record *record, enum state_status status, bool extended,
 		unsigned indent, struct str *out) MUST_CHECK;

@@ -1,0 +1,175 @@
+/* runtime/state.c: the record of a container: its text, its id, what users see of it. */
+#include "runtime/state-internal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+const struct enum_name state_status_names[] = {
+	{ "creating", STATE_CREATING }, { "created", STATE_CREATED }, { "running", STATE_RUNNING },
+	{ "paused", STATE_PAUSED },	{ "stopped", STATE_STOPPED }, { NULL, 0 },
+};
+
+static const char *check_id_text(const void *value)
+{
+	const char *id = *(const char *const *)value;
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
+
+	if (!id || !id[0])
+		return "is empty";
+	if (strlen(id) > STATE_ID_MAX)
+		return "is too long";
+	if (id[0] == '.')
+		return "begins with a dot";
+	return id[strspn(id, allowed)] ? "may have letters, digits and _+-. only" : NULL;
+}
+
+err *state_check_id(const char *id)
+{
+	const char *reason = check_id_text(&id);
+
+	return reason ? err_new(EINVAL, "container id '%s' %s", id ? id : "", reason) : NULL;
+}
+
+/* ---- the record ---- */
+
+static const char *check_cgroup(const void *value)
+{
+	const char *path = *(const char *const *)value;
+
+	return path && path[0] != '/' ? "is no absolute path" : NULL;
+}
+
+/* clang-format off */
+static const struct type t_version = UINT_RANGE("version", uint32_t, STATE_VERSION, STATE_VERSION);
+static const struct type t_pid = INT_RANGE("process id", int32_t, 0, INT32_MAX);
+static const struct type t_id = STRING_CHECKED("container id", check_id_text);
+static const struct type t_cgroup = STRING_CHECKED("cgroup path", check_cgroup);
+
+static const struct field record_fields[] = {
+	FIELD(struct state_record, "version",         version,           t_version,    REQUIRED, NULL),
+	FIELD(struct state_record, "id",              id,                t_id,         REQUIRED, NULL),
+	FIELD(struct state_record, "ociVersion",      oci_version,       t_nonempty,   REQUIRED, NULL),
+	FIELD(struct state_record, "pid",             pid,               t_pid,        REQUIRED, NULL),
+	FIELD(struct state_record, "startTime",       start_time,        t_u64,        REQUIRED, NULL),
+	FIELD(struct state_record, "bundle",          bundle,            t_abs_path,   REQUIRED, NULL),
+	FIELD(struct state_record, "rootfs",          rootfs,            t_abs_path,   REQUIRED, NULL),
+	FIELD(struct state_record, "created",         created,           t_nonempty,   REQUIRED, NULL),
+	FIELD(struct state_record, "owner",           owner,             t_nonempty,   REQUIRED, NULL),
+	FIELD(struct state_record, "cgroup",          cgroup,            t_cgroup,     0,        NULL),
+	FIELD(struct state_record, "cgroupMade",      cgroup_made,       t_u32,        0,        NULL),
+	FIELD(struct state_record, "ownPidNamespace", own_pid_namespace, t_bool,       REQUIRED, NULL),
+	FIELD(struct state_record, "poststop",        poststop,          t_bool,       0,        NULL),
+	FIELD(struct state_record, "annotations",     annotations,       t_string_map, 0,        NULL),
+	{0}
+};
+static const struct type t_record = OBJECT_STRICT("state of a container", struct state_record, record_fields);
+/* clang-format on */
+
+err *state_encode(const struct state_record *record, struct str *out)
+{
+	encode_text(out, &t_record, record, 0);
+	return str_check(out);
+}
+
+err *state_decode(struct arena *arena, const char *name, const char *text, size_t len,
+		  struct state_record *ret)
+{
+	struct decoder d = { .arena = arena, .name = name };
+	struct state_record record;
+
+	TRY(decode_text(&d, &t_record, NULL, text, len, &record));
+	*ret = record;
+	return NULL;
+}
+
+/* ---- what users see ---- */
+
+static void json_annotations(struct json_writer *w, const struct string_map *map)
+{
+	if (!map->count)
+		return;
+	json_key(w, "annotations");
+	encode(w, &t_string_map, map);
+}
+
+err *state_json(const struct state_record *r, enum state_status status, bool extended, unsigned indent,
+		struct str *out)
+{
+	struct json_writer w = JSON_WRITER(out, indent);
+	bool alive = status != STATE_STOPPED;
+
+	json_begin_object(&w);
+	json_member_string(&w, "ociVersion", r->oci_version);
+	json_member_string(&w, "id", r->id);
+	if (alive || extended)
+		json_member_int(&w, "pid", alive ? r->pid : 0);
+	json_member_string(&w, "status", enum_name(state_status_names, status));
+	json_member_string(&w, "bundle", r->bundle);
+	if (extended) {
+		json_member_string(&w, "rootfs", r->rootfs);
+		json_member_string(&w, "created", r->created);
+	}
+	json_annotations(&w, &r->annotations);
+	if (extended)
+		json_member_string(&w, "owner", r->owner);
+	json_end_object(&w);
+	return str_check(out);
+}
+
+/* ---- where it lies ---- */
+
+/* Root of a user namespace that others made for a rootless engine is no root of the machine. */
+static bool is_real_root(void)
+{
+	auto_str struct str map = STR_INIT(16 * 1024);
+	unsigned long long inside, outside, count;
+
+	if (geteuid() != 0)
+		return false;
+	err *e = file_read(AT_FDCWD, "/proc/self/uid_map", &map);
+	err_free(e);
+	if (e)
+		return true;
+	return sscanf(map.data, "%llu %llu %llu", &inside, &outside, &count) == 3 && inside == 0 &&
+	       outside == 0 && count == 4294967295ull;
+}
+
+err *state_default_root(struct arena *arena, const char **ret)
+{
+	static const char system_root[] = "/run/stube-runtime";
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	if (is_real_root() || (geteuid() == 0 && (!dir || dir[0] != '/'))) {
+		*ret = system_root;
+		return NULL;
+	}
+	if (!dir || dir[0] != '/')
+		return err_hint(err_new(ENOENT, "XDG_RUNTIME_DIR is not set, so there is no place for the "
+					"state of rootless containers"), "set it, or give --root");
+	TRY_ALLOC(arena, *ret, arena_printf(arena, "%s/stube-runtime", dir));
+	return NULL;
+}
+
+/* ---- processes ---- */
+
+err *state_start_time(pid_t pid, uint64_t *ret)
+{
+	auto_str struct str text = STR_INIT(4096);
+	char path[32], *save = NULL;
+	int field = 3;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	err *e = file_read(AT_FDCWD, path, &text);
+	if (e)
+		return err_with_code(e, e->code == ENOENT ? ESRCH : e->code);
+	/* The name in parentheses may hold anything, parentheses too: the last one ends it. */
+	char *at = strrchr(text.data, ')');
+	for (at = at ? strtok_r(at + 1, " ", &save) : NULL; at; at = strtok_r(NULL, " ", &save), field++) {
+		if (field == 22 && str_to_u64(at, ret))
+			return NULL;
+	}
+	return err_new(EINVAL, "'%s' has no start time", path);
+}
