@@ -290,7 +290,7 @@ static err *next(struct tar_reader *r, struct tar_entry *e, bool *ret_more)
 		*ret_more = false;
 		return NULL;
 	}
-	if (status < ARCHIVE_WARN) {
+	if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
 		int code = archive_errno(r->archive);
 		return err_new(code == EFBIG || code == EIO ? code : EINVAL, "at byte %lld: %s",
 			       (long long)archive_filter_bytes(r->archive, 0),
