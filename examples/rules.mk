@@ -13,3 +13,5 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 examples: $(EXAMPLES:%=$(EXAMPLES_O)/%)
 all: examples
 .PHONY: examples
+# The portal carries its style sheet.
+$(O)/examples/portal/assets.o: examples/portal/style.css
