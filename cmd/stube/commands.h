@@ -10,4 +10,5 @@ struct stube_globals {
 	bool debug;
 };
 
+extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_version;

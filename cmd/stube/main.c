@@ -23,6 +23,7 @@ static err *setup(const void *args)
 }
 
 static const struct cli_command *const commands[] = {
+	&cmd_info,
 	&cmd_version,
 	NULL,
 };

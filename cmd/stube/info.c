@@ -1,0 +1,202 @@
+/* cmd/stube/info.c: stube info: what this machine offers and where things are. */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "cmd/stube/commands.h"
+#include "images/store.h"
+
+struct info_args {
+	const char *output;
+};
+
+#define OPT_STRUCT struct info_args
+/* clang-format off */
+static const struct cli_option options[] = {
+	OPT('o', "output", CLI_CHOICE, output, "text|json", "how to print the result"),
+	{0}
+};
+/* clang-format on */
+
+/* One fact: its name in JSON, what people read before it, and how it is found out. */
+struct fact {
+	const char *key, *label;
+	err *(*find)(const struct stube_globals *globals, struct str *out);
+};
+
+static err *find_version(const struct stube_globals *globals, struct str *out)
+{
+	(void)globals;
+	str_add(out, stube_version);
+	return NULL;
+}
+
+static err *find_kernel(const struct stube_globals *globals, struct str *out)
+{
+	struct utsname host;
+
+	(void)globals;
+	if (uname(&host) < 0)
+		return err_errno("ask for the kernel's version");
+	str_addf(out, "%s %s %s", host.sysname, host.release, host.machine);
+	return NULL;
+}
+
+static err *find_user(const struct stube_globals *globals, struct str *out)
+{
+	(void)globals;
+	str_addf(out, "%s (uid %u)", geteuid() == 0 ? "root" : "rootless", geteuid());
+	return NULL;
+}
+
+static err *find_store(const struct stube_globals *globals, struct str *out)
+{
+	return image_store_place(globals->store, out);
+}
+
+/* Counting needs the store; a machine without one has no images, and `info` must not make one. */
+static err *find_images(const struct stube_globals *globals, struct str *out)
+{
+	auto_str struct str place = STR_INIT(4096);
+	auto_arena struct arena *arena = NULL;
+	auto_store struct image_store *store = NULL;
+	struct image_refs refs;
+
+	TRY(image_store_place(globals->store, &place));
+	if (access(place.data, F_OK) != 0) {
+		str_add_char(out, '0');
+		return NULL;
+	}
+	TRY(arena_new(64 << 20, &arena));
+	TRY(image_store_open(place.data, IMAGE_STORE_SHARED, &store));
+	TRY(image_store_refs(store, arena, &refs));
+	str_addf(out, "%zu", refs.count);
+	return NULL;
+}
+
+static bool file_has_line(const char *path, const char *line)
+{
+	auto_str struct str text = STR_INIT(64 * 1024);
+	auto_err err *e = file_read(AT_FDCWD, path, &text);
+	char *save = NULL;
+
+	for (char *l = e ? NULL : strtok_r(text.data, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (str_ends_with(l, line))
+			return true;
+	return false;
+}
+
+/* Whether layers are mounted straight from their tar (Linux 6.12, root) or extracted. */
+static err *find_layers(const struct stube_globals *globals, struct str *out)
+{
+	struct utsname host;
+	char *dot = NULL;
+
+	(void)globals;
+	if (uname(&host) < 0)
+		return err_errno("ask for the kernel's version");
+	unsigned long major = strtoul(host.release, &dot, 10);
+	unsigned long minor = dot && *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
+	if (geteuid() != 0)
+		str_add(out, "extracted (only root may mount EROFS)");
+	else if (major < 6 || (major == 6 && minor < 12))
+		str_add(out, "extracted (mounting from files needs Linux 6.12)");
+	else if (!file_has_line("/proc/filesystems", "\terofs"))
+		str_add(out, "mounted from their tar once the erofs module is loaded, else extracted");
+	else
+		str_add(out, "mounted from their tar (EROFS)");
+	return NULL;
+}
+
+static err *find_cgroup(const struct stube_globals *globals, struct str *out)
+{
+	static const struct {
+		const char *path, *kind;
+	} places[] = {
+		{ "/sys/fs/cgroup", "v2" },
+		{ "/sys/fs/cgroup/unified", "hybrid" },
+	};
+
+	(void)globals;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		auto_close int fd = open(places[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		auto_str struct str controllers = STR_INIT(4096);
+		struct statfs fs;
+
+		if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+			continue;
+		TRY(file_read(fd, "cgroup.controllers", &controllers));
+		controllers.data[strcspn(controllers.data, "\n")] = '\0';
+		str_addf(out, "%s at %s, controllers: %s", places[i].kind, places[i].path,
+			 *controllers.data ? controllers.data : "none");
+		return NULL;
+	}
+	str_add(out, "no v2 hierarchy");
+	return NULL;
+}
+
+static err *find_seccomp(const struct stube_globals *globals, struct str *out)
+{
+	auto_str struct str text = STR_INIT(4096);
+	auto_err err *e = file_read(AT_FDCWD, "/proc/sys/kernel/seccomp/actions_avail", &text);
+
+	(void)globals;
+	text.data[strcspn(text.data, "\n")] = '\0';
+	str_add(out, e ? "not available" : text.data);
+	return NULL;
+}
+
+/* clang-format off */
+static const struct fact facts[] = {
+	{ "version", "Stube",            find_version },
+	{ "kernel",  "Kernel",           find_kernel },
+	{ "user",    "Runs as",          find_user },
+	{ "store",   "Image store",      find_store },
+	{ "images",  "Images",           find_images },
+	{ "layers",  "Layers are",       find_layers },
+	{ "cgroup",  "cgroup",           find_cgroup },
+	{ "seccomp", "Filter actions",   find_seccomp },
+};
+/* clang-format on */
+
+static err *info_run(const struct cli_context *c, int *ret_status)
+{
+	const struct info_args *args = c->args;
+	auto_str struct str out = STR_INIT(64 * 1024);
+	struct json_writer w = JSON_WRITER(&out, 2);
+	bool as_json = str_equal(args->output, "json");
+
+	(void)ret_status;
+	if (as_json)
+		json_begin_object(&w);
+	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+		auto_str struct str value = STR_INIT(8192);
+
+		TRY(err_wrap(facts[i].find(c->globals, &value), "%s", facts[i].key));
+		TRY(str_check(&value));
+		if (as_json)
+			json_member_string(&w, facts[i].key, value.data);
+		else
+			str_addf(&out, "%-15s %s\n", facts[i].label, value.data);
+	}
+	if (as_json) {
+		json_end_object(&w);
+		str_add_char(&out, '\n');
+	}
+	TRY(str_check(&out));
+	return fd_write_all(STDOUT_FILENO, out.data, out.len);
+}
+
+const struct cli_command cmd_info = {
+	.name = "info",
+	.summary = "Show what this machine offers and where Stube keeps things",
+	.example = "stube info --output json",
+	.options = options,
+	.args_size = sizeof(struct info_args),
+	.run = info_run,
+};
