@@ -1,5 +1,12 @@
-# tests/rules.mk: benchmarks, side by side with the peers that are installed.
+# tests/rules.mk: benchmarks, side by side with the peers that are installed; programs of the tests.
 bench-runtime: all
 	$(Q)tests/bench/runtime.sh
 bench: bench-runtime
 .PHONY: bench bench-runtime
+
+# The registry client as a command line, for tests/integration/registry*.bats.
+REGISTRY_DRIVER := $(O)/tests/registry/driver
+$(REGISTRY_DRIVER): $(O)/tests/registry/driver.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,registry)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,registry)))
+unit-tests: $(REGISTRY_DRIVER)
