@@ -137,11 +137,13 @@ err *oci_document_kind(const char *name, const char *media_type, const char *tex
 		kind = json_get(tree, "manifests") ? OCI_KIND_INDEX :
 		       json_get(tree, "layers")    ? OCI_KIND_MANIFEST :
 						     OCI_KIND_OTHER;
-	if (kind != OCI_KIND_MANIFEST && kind != OCI_KIND_INDEX)
-		return refuse(name, "'%s' is neither an image manifest nor an index",
-			      member ? member : media_type ? media_type : "a document without mediaType");
-	*ret = kind;
-	return NULL;
+	if (kind == OCI_KIND_MANIFEST || kind == OCI_KIND_INDEX) {
+		*ret = kind;
+		return NULL;
+	}
+	if (!member && !media_type)
+		return refuse(name, "is neither an image manifest nor an index");
+	return refuse(name, "'%s' is neither an image manifest nor an index", member ? member : media_type);
 }
 
 /* The documents without a second reading. */
