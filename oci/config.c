@@ -37,6 +37,12 @@ static const struct type opt_process = OPTIONAL(t_oci_process);
 /* clang-format off */
 static const struct field config_fields[] = {
 	FIELD(struct oci_config, "ociVersion",  version,     t_version,    REQUIRED,    NULL),
+	/* A bundle for another system, or for a virtual machine, must not start as a plain container. */
+	KNOWN("solaris", UNSUPPORTED),
+	KNOWN("windows", UNSUPPORTED),
+	KNOWN("vm", UNSUPPORTED),
+	KNOWN("zos", UNSUPPORTED),
+	KNOWN("freebsd", UNSUPPORTED),
 	FIELD(struct oci_config, "process",     process,     opt_process,  0,           NULL),
 	FIELD(struct oci_config, "root",        root,        opt_oci_root, REQUIRED,    NULL),
 	FIELD(struct oci_config, "hostname",    hostname,    t_string,     0,           NULL),
@@ -45,12 +51,6 @@ static const struct field config_fields[] = {
 	FIELD(struct oci_config, "hooks",       hooks,       t_oci_hooks,  OMIT_ZERO,   NULL),
 	FIELD(struct oci_config, "annotations", annotations, t_string_map, 0,           NULL),
 	FIELD(struct oci_config, "linux",       linux,       t_oci_linux,  OMIT_ZERO,   NULL),
-	/* A bundle for another system, or for a virtual machine, must not start as a plain container. */
-	KNOWN("solaris", UNSUPPORTED),
-	KNOWN("windows", UNSUPPORTED),
-	KNOWN("vm", UNSUPPORTED),
-	KNOWN("zos", UNSUPPORTED),
-	KNOWN("freebsd", UNSUPPORTED),
 	{0}
 };
 /* clang-format on */

@@ -96,7 +96,7 @@ static void test_values_arrive_in_the_kernels_numbers(void **state)
 	assert_int_equal(c->linux.namespaces.items[0].type, CLONE_NEWPID);
 	assert_string_equal(oci_namespace_find(c, CLONE_NEWNET)->path, "/run/netns/a");
 	assert_null(oci_namespace_find(c, CLONE_NEWUTS)->path);
-	assert_int_equal(c->linux.rootfs_propagation, MS_SLAVE | MS_REC);
+	assert_int_equal(c->linux.rootfs_propagation, MS_SLAVE);
 	assert_int_equal(c->linux.devices.items[0].type, 'c');
 	assert_int_equal(c->linux.devices.items[1].major, -1);
 	assert_int_equal(c->linux.resources.devices.items[0].type, 'a');
@@ -517,6 +517,15 @@ static void test_what_the_specification_lets_pass_is_a_warning(void **state)
 					       "path, read as '/data'");
 }
 
+static void test_engines_write_the_recursive_propagations_too(void **state)
+{
+	(void)state;
+	const struct oci_config *c;
+
+	assert_ok(decode_with(LINUX("\"rootfsPropagation\":\"rprivate\""), &c));
+	assert_int_equal(c->linux.rootfs_propagation, MS_REC | MS_PRIVATE);
+}
+
 static void test_a_joined_user_namespace_may_repeat_its_mappings(void **state)
 {
 	(void)state;
@@ -643,6 +652,7 @@ int main(void)
 		TEST(test_versions_are_semantic_and_of_major_one),
 		TEST(test_sections_of_other_systems_are_refused_by_name),
 		TEST(test_what_the_specification_lets_pass_is_a_warning),
+		TEST(test_engines_write_the_recursive_propagations_too),
 		TEST(test_a_joined_user_namespace_may_repeat_its_mappings),
 		TEST(test_errors_of_rules_name_line_and_column_too),
 		TEST(test_a_process_document_stands_alone),

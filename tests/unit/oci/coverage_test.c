@@ -1,0 +1,207 @@
+/* tests/unit/oci/coverage_test.c: docs/spec-coverage.md is what the tables say.
+ * After a change of a table: STUBE_UPDATE=1 build/release/tests/unit/oci/coverage_test, then commit. */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "oci/config.h"
+#include "oci/features.h"
+#include "oci/image.h"
+#include "oci/state.h"
+
+#define DOCUMENT "docs/spec-coverage.md"
+#define NAMES_MAX 12 /* longer lists of words are counted */
+
+static const struct {
+	const char *title, *text;
+	const struct type *type;
+} documents[] = {
+	{ "config.json", "runtime-spec 1.3, config.md and config-linux.md. Table: `oci/config*.c`.", &t_oci_config },
+	{ "State", "runtime-spec 1.3, runtime.md. Table: `oci/state.c`.", &t_oci_state },
+	{ "Container process state", "runtime-spec 1.3, config-linux.md. Table: `oci/state.c`.", &t_oci_process_state },
+	{ "Features", "runtime-spec 1.3, features.md. Table: `oci/features.c`.", &t_oci_features },
+	{ "Image manifest", "image-spec 1.1, manifest.md. Table: `oci/image-tables.c`.", &t_oci_manifest },
+	{ "Image index", "image-spec 1.1, image-index.md. Table: `oci/image-tables.c`.", &t_oci_index },
+	{ "Image config", "image-spec 1.1, config.md. Table: `oci/image-tables.c`.", &t_oci_image },
+	{ "Image layout", "image-spec 1.1, image-layout.md. Table: `oci/image-tables.c`.", &t_oci_layout },
+};
+
+static const struct {
+	const char *title;
+	const struct enum_name *names;
+} words[] = {
+	{ "Capabilities", oci_capability_names },
+	{ "Resource limits", oci_rlimit_names },
+	{ "Seccomp architectures", oci_seccomp_arch_names },
+};
+
+static void describe_names(const struct type *type, struct str *out)
+{
+	size_t count = 0;
+
+	while (type->names[count].name)
+		count++;
+	if (count == 0 || count > NAMES_MAX) {
+		str_addf(out, "%s: %zu names%s", type->name, count, count ? ", listed below" : "");
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		str_addf(out, "%s`%s`", i ? ", " : "", type->names[i].name);
+}
+
+static void describe(const struct type *type, struct str *out)
+{
+	switch (type->kind) {
+	case T_OPTIONAL:
+		describe(type->item, out);
+		return;
+	case T_ARRAY:
+		str_add(out, "array of ");
+		describe(type->item, out);
+		break;
+	case T_MAP:
+		str_add(out, "map of ");
+		describe(type->item, out);
+		break;
+	case T_ENUM:
+		describe_names(type, out);
+		break;
+	case T_OBJECT:
+		str_add(out, "object");
+		break;
+	case T_INT:
+	case T_UINT:
+		str_add(out, type->kind == T_INT ? "integer" : "unsigned integer");
+		if (type->min || type->low || type->max)
+			str_addf(out, ", from %lld", type->kind == T_INT ? (long long)type->min : (long long)type->low);
+		if (type->max && type->max != INT64_MAX)
+			str_addf(out, " to %llu", (unsigned long long)type->max);
+		break;
+	default:
+		str_add(out, type->name);
+	}
+	if (type->kind == T_ARRAY && type->max)
+		str_addf(out, ", at most %llu", (unsigned long long)type->max);
+	if ((type->kind == T_ARRAY && (type->flags & NOT_EMPTY)) || type == &t_nonempty)
+		str_add(out, ", not empty");
+}
+
+/* The object that a row leads to, through options, arrays and maps; `suffix` shows the way. */
+static const struct type *inner_object(const struct type *type, struct str *suffix)
+{
+	while (type->kind == T_OPTIONAL || type->kind == T_ARRAY || type->kind == T_MAP) {
+		if (type->kind != T_OPTIONAL)
+			str_add(suffix, type->kind == T_ARRAY ? "[]" : ".*");
+		type = type->item;
+	}
+	return type->kind == T_OBJECT ? type : NULL;
+}
+
+static const char *severity(const struct field *field)
+{
+	const struct type *type = field->type;
+
+	while (type->item)
+		type = type->item;
+	if (field->flags & UNSUPPORTED)
+		return "**not supported**, refused";
+	if (field->flags & IGNORED)
+		return "accepted, without effect";
+	if (field->flags & REQUIRED)
+		return "required";
+	if (type->kind == T_ENUM && (type->flags & WARN))
+		return "others are skipped with a warning";
+	return "";
+}
+
+static void print_fields(const struct type *object, const char *prefix, struct str *out)
+{
+	for (const struct field *field = object->fields; field->key; field++) {
+		auto_str struct str path = STR_INIT(4096), kind = STR_INIT(4096);
+		bool known = !(field->flags & (UNSUPPORTED | IGNORED));
+
+		str_addf(&path, "%s%s", prefix, field->key);
+		if (known)
+			describe(field->type, &kind);
+		str_addf(out, "| `%s` | %s | %s%s%s |\n", path.data, kind.data, severity(field),
+			 field->absent ? "default " : "", field->absent ? field->absent : "");
+		const struct type *inner = known ? inner_object(field->type, &path) : NULL;
+		if (!inner || !inner->fields->key)
+			continue;
+		str_add_char(&path, '.');
+		print_fields(inner, path.data, out);
+	}
+}
+
+static void print_coverage(struct str *out)
+{
+	str_add(out, "# What is covered of the specifications\n\n"
+		     "Written from the tables that decode the documents, by tests/unit/oci/coverage_test.c; the same\n"
+		     "test fails when this page is not current. A row that is not supported is refused by name; a key\n"
+		     "that has no row is passed over, as the specifications want.\n");
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
+		str_addf(out, "\n## %s\n\n%s\n\n| field | type | |\n|---|---|---|\n", documents[i].title, documents[i].text);
+		print_fields(documents[i].type, "", out);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		str_addf(out, "\n## %s\n\n", words[i].title);
+		for (const struct enum_name *n = words[i].names; n->name; n++)
+			str_addf(out, "%s`%s`", n == words[i].names ? "" : ",\n", n->name);
+		str_add(out, "\n");
+	}
+}
+
+static void test_the_page_is_current(void **state)
+{
+	(void)state;
+	auto_str struct str now = STR_INIT(1 << 20), page = STR_INIT(1 << 20);
+
+	print_coverage(&now);
+	assert_ok(str_check(&now));
+	if (getenv("STUBE_UPDATE"))
+		assert_ok(file_replace(AT_FDCWD, DOCUMENT, now.data, now.len, 0644));
+	assert_ok(file_read(AT_FDCWD, DOCUMENT, &page));
+	if (strcmp(now.data, page.data) != 0)
+		fail_msg("%s is not what the tables say: STUBE_UPDATE=1 build/release/tests/unit/oci/coverage_test", DOCUMENT);
+}
+
+/* A member of another size than its type would be written past its end. */
+static size_t check_sizes(const struct type *type)
+{
+	size_t count = 0;
+
+	while (type->item)
+		type = type->item;
+	for (const struct field *field = type->fields; type->kind == T_OBJECT && field->key; field++) {
+		if (field->flags & (UNSUPPORTED | IGNORED))
+			continue;
+		if (field->size != field->type->size)
+			fail_msg("%s.%s: the member has %zu bytes, its type %zu", type->name, field->key, field->size,
+				 field->type->size);
+		if (field->offset + field->size > type->size)
+			fail_msg("%s.%s: lies outside of its struct", type->name, field->key);
+		count += 1 + check_sizes(field->type);
+	}
+	return count;
+}
+
+static void test_every_member_has_the_size_of_its_type(void **state)
+{
+	(void)state;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(documents); i++)
+		count += check_sizes(documents[i].type);
+	assert_true(count > 250);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_page_is_current),
+		cmocka_unit_test(test_every_member_has_the_size_of_its_type),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
