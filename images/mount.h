@@ -6,7 +6,8 @@
  * containers share one page cache. Pins are found again by any later process. With trees (rootless, or
  * an old kernel): the extracted directories are the lower layers.
  *
- * Callers are single-threaded where a user namespace is involved; nothing here changes the caller's mount
+ * Descriptors must have been opened in the caller's present mount namespace: the kernel takes no layer from
+ * another one (EINVAL). Callers are single-threaded where a user namespace is involved; nothing here changes the caller's mount
  * namespace except the pins. */
 #pragma once
 #include <stdbool.h>
@@ -38,12 +39,19 @@ struct image_root_options {
 	 * layer, the root cannot be written. */
 	int state_fd;
 
-	/* Do not sync the upper layer when the root is unmounted: faster, lost after a power cut. */
+	/* Never sync the upper layer: faster. After a crash of the machine it must be removed, not mounted again. */
 	bool volatile_upper;
 
 	/* Device nodes of the image can be opened. Off: nodev. */
 	bool devices;
+
+	/* Attach detached layers to a place below pins_fd while overlay opens them, as kernels before 6.15 need.
+	 * Done without asking when the kernel refuses them; tests set it. */
+	bool attach_layers;
 };
+
+/* Begin with this: 0 is a descriptor. */
+#define IMAGE_ROOT_OPTIONS { .pins_fd = -1, .userns_fd = -1, .state_fd = -1 }
 
 /* Make the root. *ret_mount_fd is a detached mount of overlay (O_PATH, close-on-exec, yours to close), for
  * move_mount(2) into the container's mount namespace; when the last reference goes, the kernel unmounts it.
@@ -58,9 +66,10 @@ err *image_root_mount(const struct image_root_options *options, int *ret_mount_f
  * rootless containers call it inside the user namespace, whose ids the files have. */
 err *image_root_remove(int state_fd) MUST_CHECK;
 
-/* Whether this process can mount indexes here and now: a kernel with file-backed EROFS, and
- * CAP_SYS_ADMIN in the initial user namespace. Tries it on a small index of its own. */
-bool image_index_supported(void);
+/* Whether this process can mount indexes of layers on the file system of `dir_fd` (a directory that it may
+ * write, such as the store's): a kernel with file-backed EROFS, a file system that allows it (not tmpfs),
+ * CAP_SYS_ADMIN in the initial user namespace. Found out by trying a small one. */
+bool image_index_supported(int dir_fd);
 
 /* Unmount pins. keep(name, arg) says true for a layer that roots still use or soon will; a pin that goes
  * while a root uses it costs that root nothing, the next root only the sharing. Call it after gc and when
