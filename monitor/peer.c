@@ -85,6 +85,14 @@ bool peer_pending(const struct session *s, bool of_readers)
 	return false;
 }
 
+bool peer_first_here(const struct session *s)
+{
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		if (s->peers[i].used && s->peers[i].first)
+			return true;
+	return false;
+}
+
 void peer_all(struct session *s, bool (*wants)(const struct peer *), uint32_t kind, int32_t value,
 	      uint64_t a, uint64_t b)
 {
@@ -173,7 +181,9 @@ static int do_attach(struct request *r)
 		r->peer->holds_input = true;
 		r->peer->input_credit = MONITOR_INPUT_WINDOW;
 	}
-	r->peer->attached |= (wants & MONITOR_ATTACH_OUTPUT) != 0;
+	if (wants & MONITOR_ATTACH_OUTPUT)
+		r->peer->attached = s->ever_attached = true;
+	stdio_pace(s);
 	if ((wants & MONITOR_ATTACH_HISTORY) && s->log) {
 		r->peer->behind = true;
 		peer_send(s, r->peer, MONITOR_BEHIND, 0, 0, 0, NULL, 0);
@@ -288,7 +298,7 @@ static void answer(struct session *s, struct peer *p, const struct monitor_messa
 	if (code == 0)
 		peer_send(s, p, MONITOR_OK, (int32_t)m->head.kind, r.a, r.b, NULL, 0);
 	else
-		peer_send(s, p, MONITOR_ERROR, code, 0, 0, strerror(code), strlen(strerror(code)));
+		peer_send(s, p, MONITOR_ERROR, code, m->head.kind, 0, strerror(code), strlen(strerror(code)));
 }
 
 static void peer_ready(struct session *s, struct source *source, uint32_t events)

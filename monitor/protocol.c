@@ -29,7 +29,7 @@ static const struct kind_row rows[] = {
 	{ MONITOR_RESUME,     "resume",     0, 0,              0, 0,                  ANY },
 	{ MONITOR_REOPEN_LOG, "reopen log", 0, 0,              0, 0,                  0 },
 	{ MONITOR_OK,         "ok",         0, MONITOR_CLIENT_KINDS, 0, 0,            ANY },
-	{ MONITOR_ERROR,      "error",      0, INT32_MAX,      0, MONITOR_DATA_MAX,   0 },
+	{ MONITOR_ERROR,      "error",      0, INT32_MAX,      0, MONITOR_DATA_MAX,   MONITOR_CLIENT_KINDS },
 	{ MONITOR_OUT,        "out",        0, 0,              1, MONITOR_DATA_MAX,   0 },
 	{ MONITOR_ERR,        "err",        0, 0,              1, MONITOR_DATA_MAX,   0 },
 	{ MONITOR_BEHIND,     "behind",     0, 0,              0, 0,                  ANY },

@@ -38,7 +38,7 @@ enum monitor_kind {
 	/* monitor to client */
 	MONITOR_OK = 64,         /* kind answered    HELLO: pid of the process, monitor_flags;
 	                                             others: current place in the log */
-	MONITOR_ERROR,           /* errno                                    text */
+	MONITOR_ERROR,           /* errno            kind answered; 0: of create or exec    text */
 	MONITOR_OUT,             /*                                          bytes of stdout, or of the terminal */
 	MONITOR_ERR,             /*                                          bytes of stderr */
 	MONITOR_BEHIND,          /*                  place where the gap begins */

@@ -23,7 +23,7 @@ struct source {
 /* A connected client. Its queue holds whole packets, each behind its length. */
 struct peer {
 	struct source source; /* first: ready() gets from the source to its peer */
-	bool used, greeted, starter, attached, behind, waiting, holds_input;
+	bool used, greeted, first, starter, attached, behind, waiting, holds_input;
 	uint64_t input_credit; /* bytes of INPUT it may still send */
 	struct str queue;
 };
@@ -48,6 +48,7 @@ struct session {
 	struct str input_buffer;
 	bool input_ended;
 	bool paced; /* reading of output waits for a client */
+	bool ever_attached;
 
 	struct monitor_log *log;
 	pid_t runtime_pid;
@@ -100,6 +101,7 @@ void peer_output(struct session *s, enum monitor_stream stream, struct monitor_p
 void peer_all(struct session *s, bool (*wants)(const struct peer *), uint32_t kind, int32_t value,
 	      uint64_t a, uint64_t b);
 struct peer *peer_starter(struct session *s);
+bool peer_first_here(const struct session *s); /* the client that the monitor was born with */
 bool peer_pending(const struct session *s, bool of_readers); /* something is not sent yet */
 void peer_input_taken(struct session *s, size_t bytes);
 

@@ -266,6 +266,7 @@ static err *begin(struct session *s)
 	err *e = stdio_open(s, stdio);
 
 	s->state = s->options->process ? ST_ENTERING : ST_CREATING;
+	stdio_pace(s);
 	if (!e)
 		e = child_spawn(s, s->options->process ? "exec" : "create", stdio);
 	for (int i = 0; i < 3; i++)
@@ -318,7 +319,7 @@ static err *set_up(struct session *s)
 	TRY(loop_open(s));
 	if (o->starter_fd >= 0) {
 		struct peer *p = peer_add(s, o->starter_fd);
-		p->starter = true;
+		p->starter = p->first = true;
 	}
 	TRY(open_dir(o->dir, &s->dir_fd));
 	TRY(open_dir(o->keep, &s->keep_fd));

@@ -25,6 +25,7 @@ struct monitor_options {
 	int starter_fd;           /* connected SOCK_SEQPACKET: the first client; -1: none */
 	int root_fd;              /* detached mount for BUNDLE/rootfs; -1: none */
 	int lock_fd;              /* lock to hold while alive; -1: none */
+	int lease_fd;             /* another: of the image in use; -1: none */
 };
 
 /* Be the monitor until all is over. Makes this process a subreaper in a mount namespace of its own and

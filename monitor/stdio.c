@@ -137,10 +137,11 @@ void stdio_output_ready(struct session *s, struct source *source, uint32_t event
 	stdio_pace(s);
 }
 
-/* Without a log, output waits while a reader has not taken what came before. */
+/* Without a log, output waits while a reader has not taken what came before, and for
+ * the first client to attach. */
 void stdio_pace(struct session *s)
 {
-	s->paced = !s->log && peer_pending(s, true);
+	s->paced = !s->log && (peer_pending(s, true) || (!s->ever_attached && peer_first_here(s)));
 	for (int i = 0; i < 2; i++)
 		loop_change(s, &s->streams[i], s->paced ? 0 : EPOLLIN);
 }

@@ -16,7 +16,7 @@ struct monitor_args {
 	struct strv runtime_args;
 	bool adopt, tty, interactive, log, debug, foreground;
 	uint64_t log_size, log_files;
-	int64_t starter_fd, root_fd, lock_fd;
+	int64_t starter_fd, root_fd, lock_fd, lease_fd;
 };
 
 #define OPT_STRUCT struct monitor_args
@@ -42,6 +42,7 @@ static const struct cli_option options[] = {
 	OPT(0,   "starter-fd",  CLI_INT,    starter_fd,   "FD",   "connected socket of the first client"),
 	OPT(0,   "root-fd",     CLI_INT,    root_fd,      "FD",   "detached mount to attach at the bundle's rootfs"),
 	OPT(0,   "lock-fd",     CLI_INT,    lock_fd,      "FD",   "lock to hold while the monitor lives"),
+	OPT(0,   "lease-fd",    CLI_INT,    lease_fd,     "FD",   "lease of the image to hold as well"),
 	OPT_HEADING("For debugging"),
 	OPT(0,   "debug",       CLI_FLAG,   debug,        NULL,   "log every event, not only changes of state"),
 	OPT(0,   "foreground",  CLI_FLAG,   foreground,   NULL,   "stay in the caller's session"),
@@ -55,7 +56,7 @@ static void defaults(void *args)
 
 	a->log_size = 10 << 20;
 	a->log_files = 5;
-	a->starter_fd = a->root_fd = a->lock_fd = -1;
+	a->starter_fd = a->root_fd = a->lock_fd = a->lease_fd = -1;
 }
 
 static err *check(const struct monitor_args *a)
@@ -138,6 +139,7 @@ static err *run(const struct cli_context *c, int *ret_status)
 	TRY(claim("starter-fd", a->starter_fd, &o.starter_fd));
 	TRY(claim("root-fd", a->root_fd, &o.root_fd));
 	TRY(claim("lock-fd", a->lock_fd, &o.lock_fd));
+	TRY(claim("lease-fd", a->lease_fd, &o.lease_fd));
 	snprintf(log_path, sizeof(log_path), "%s/monitor.log", a->dir);
 	TRY(log_open(log_path, LOG_FORMAT_TEXT, a->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO));
 	if (!a->foreground)

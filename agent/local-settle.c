@@ -1,0 +1,161 @@
+/* agent/local-settle.c: what a killed command, a killed monitor or a restart left of a container. */
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/ids.h"
+#include "agent/local-internal.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/strv.h"
+
+/* The runtime may know the container or not; both are fine. */
+static err *runtime_delete(const struct local_record *r)
+{
+	auto_strv struct strv argv = STRV_INIT(64);
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	strv_add(&argv, r->runtime);
+	for (size_t i = 0; i < r->runtime_args.count; i++)
+		strv_add(&argv, r->runtime_args.items[i]);
+	strv_add(&argv, "delete");
+	strv_add(&argv, "--force");
+	strv_add(&argv, r->name);
+	TRY(strv_check(&argv));
+	posix_spawn_file_actions_init(&actions);
+	for (int fd = 0; fd < 3; fd++)
+		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+	int code = posix_spawn(&pid, r->runtime, &actions, NULL, argv.items, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (code != 0)
+		return err_code(code, "run '%s'", r->runtime);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+err *local_erase(struct local *l, const char *name)
+{
+	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
+	auto_arena struct arena *arena = NULL;
+	struct local_record r;
+
+	TRY(arena_new(16 << 20, &arena));
+	TRY(local_dirs_open(l, name, false, &d));
+	err *e = d.keep_fd < 0 ? NULL : local_record_read(arena, d.keep_fd, &r);
+	if (d.keep_fd >= 0 && !e && r.ids.first != 0)
+		TRY(ids_give(l->base_fd, r.ids));
+	err_free(e);
+	/* The record goes last but one: until then a killed remove is seen and done again. The lock goes with
+	 * its folder, last. */
+	TRY(path_remove_all(l->data_fd, name));
+	return path_remove_all(l->run_fd, name);
+}
+
+static err *record_lost(const struct local_dirs *d, int64_t started, const char *reason)
+{
+	struct exit_record end = {
+		.version = EXIT_RECORD_VERSION, .started = started, .finished = clock_real(),
+		.code = EXIT_UNKNOWN, .known = false, .reason = reason,
+	};
+
+	return exit_record_write(d->keep_fd, &end);
+}
+
+static err *adopt(struct local *l, const struct local_dirs *d, const struct local_record *r,
+		  const struct running *running, int lock_fd)
+{
+	char program[PATH_MAX];
+	auto_close int sock = -1;
+	struct monitor_options o = {
+		.id = r->name, .dir = d->run, .keep = d->keep, .runtime = r->runtime, .adopt = true,
+		.tty = running->tty, .log = true, .limits = r->log,
+		.starter_fd = -1, .root_fd = -1, .lock_fd = lock_fd, .lease_fd = -1,
+	};
+	/* strv and strings share their shape of items and count. */
+	auto_strv struct strv args = STRV_INIT(64);
+	for (size_t i = 0; i < r->runtime_args.count; i++)
+		strv_add(&args, r->runtime_args.items[i]);
+	TRY(strv_check(&args));
+	o.runtime_args = args;
+	log_warning("a container had lost its monitor, it has a new one", "container", r->name, NULL);
+	return monitor_spawn(local_monitor(l, program), &o, &sock);
+}
+
+static bool is_there(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Nobody holds the lock but us: no monitor lives. */
+static err *settle_locked(struct local *l, const char *name, const struct local_dirs *d, int lock_fd)
+{
+	auto_arena struct arena *arena = NULL;
+	auto_close int pidfd = -1;
+	struct local_record r;
+	struct running running = { 0 };
+
+	TRY(arena_new(16 << 20, &arena));
+	err *e = local_record_read(arena, d->keep_fd, &r);
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return local_erase(l, name); /* killed before anything was made */
+	}
+	TRY(e);
+	bool ended = is_there(d->keep_fd, EXIT_RECORD_FILE), ran = is_there(d->run_fd, RUNNING_FILE);
+	if (ended && !ran && !r.auto_remove)
+		return NULL;
+	if (!ended && ran)
+		TRY(running_read(d->run_fd, &running));
+	if (!ended && running.started > 0) {
+		e = running_open(&running, &pidfd);
+		if (!e)
+			return adopt(l, d, &r, &running, lock_fd);
+		err_free(e);
+	}
+	/* Nothing runs, or what runs was never started and never will be. */
+	bool rebooted = !ended && !ran && !is_there(d->run_fd, "bundle");
+	if (!rebooted)
+		TRY(runtime_delete(&r));
+	if (!ended && !ran && !rebooted)
+		return local_erase(l, name);
+	if (!ended && ran && running.started == 0)
+		return local_erase(l, name);
+	if (!ended)
+		TRY(record_lost(d, running.started, rebooted ? "the machine was restarted" :
+							       "its monitor was killed, and it ended unseen"));
+	unlinkat(d->run_fd, RUNNING_FILE, 0);
+	return r.auto_remove ? local_erase(l, name) : NULL;
+}
+
+err *local_settle(struct local *l, const char *name)
+{
+	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
+	auto_close int lock = -1;
+
+	TRY(local_dirs_open(l, name, false, &d));
+	if (d.keep_fd < 0 && d.run_fd < 0)
+		return err_new(ENOENT, "there is no container '%s'", name);
+	if (d.keep_fd < 0 || d.run_fd < 0) {
+		/* After a restart the run folder is gone: the lock needs one. */
+		local_dirs_done(&d);
+		TRY(local_dirs_open(l, name, true, &d));
+	}
+	err *e = local_lock(&d, &lock);
+	if (e && e->code == ESTALE) {
+		err_free(e);
+		return err_new(ENOENT, "there is no container '%s'", name);
+	}
+	TRY(e);
+	if (lock < 0)
+		return NULL; /* somebody looks after it */
+	return err_wrap(settle_locked(l, name, &d, lock), "container '%s'", name);
+}

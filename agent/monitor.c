@@ -1,0 +1,208 @@
+/* agent/monitor.c: starting a monitor and asking it. */
+#include "agent/monitor.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/strv.h"
+#include "monitor/protocol.h"
+
+static void add_fd(struct strv *argv, const char *name, int fd)
+{
+	if (fd >= 0)
+		strv_addf(argv, "--%s=%d", name, fd);
+}
+
+static void add_text(struct strv *argv, const char *name, const char *value)
+{
+	if (value)
+		strv_addf(argv, "--%s=%s", name, value);
+}
+
+static void add_flag(struct strv *argv, const char *name, bool value)
+{
+	if (value)
+		strv_addf(argv, "--%s", name);
+}
+
+static void command_line(const char *program, const struct monitor_options *o, int starter, struct strv *argv)
+{
+	strv_add(argv, program);
+	add_text(argv, "id", o->id);
+	add_text(argv, "dir", o->dir);
+	add_text(argv, "keep", o->keep);
+	add_text(argv, "runtime", o->runtime);
+	for (size_t i = 0; i < o->runtime_args.count; i++)
+		add_text(argv, "runtime-arg", o->runtime_args.items[i]);
+	add_text(argv, "bundle", o->bundle);
+	add_text(argv, "process", o->process);
+	add_flag(argv, "adopt", o->adopt);
+	add_flag(argv, "tty", o->tty);
+	add_flag(argv, "interactive", o->interactive);
+	add_flag(argv, "log", o->log);
+	if (o->log) {
+		strv_addf(argv, "--log-size=%llu", (unsigned long long)o->limits.size);
+		strv_addf(argv, "--log-files=%u", o->limits.files);
+	}
+	add_text(argv, "cgroup", o->cgroup);
+	add_fd(argv, "starter-fd", starter);
+	add_fd(argv, "root-fd", o->root_fd);
+	add_fd(argv, "lock-fd", o->lock_fd);
+	add_fd(argv, "lease-fd", o->lease_fd);
+}
+
+/* The child between fork and exec: other threads may have held locks, so only system calls. */
+static NORETURN void become_monitor(char **argv, const int *keep, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (keep[i] >= 0)
+			fcntl(keep[i], F_SETFD, 0);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+/* An ERROR message as an error of ours. */
+static err *error_of(const struct monitor_message *m, size_t len)
+{
+	return err_new(m->head.value > 0 ? m->head.value : EIO, "%.*s", (int)len, m->data);
+}
+
+/* Skip output and the like until a message of `kind` (with `value`, unless that is -1) or an error comes. */
+static err *wait_for(int sock, enum monitor_kind kind, int32_t value, struct monitor_message *m)
+{
+	size_t len;
+
+	for (;;) {
+		TRY(monitor_recv(sock, MONITOR_SIDE_SERVER, m, &len));
+		if (m->head.kind == MONITOR_ERROR)
+			return error_of(m, len);
+		if (m->head.kind == (uint32_t)kind && (value < 0 || m->head.value == value))
+			return NULL;
+	}
+}
+
+err *monitor_spawn(const char *program, const struct monitor_options *o, int *ret_sock)
+{
+	auto_strv struct strv argv = STRV_INIT(256);
+	struct monitor_message answer;
+	int ends[2] = { -1, -1 }, status;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_errno("make a socket for the monitor");
+	auto_close int ours = ends[0], theirs = ends[1];
+	command_line(program, o, theirs, &argv);
+	TRY(strv_check(&argv));
+	/* The greeting waits in the socket, so that its answer comes before all that the monitor says. */
+	TRY(monitor_send(ours, MONITOR_HELLO, MONITOR_VERSION, 0, 0, NULL, 0));
+	const int keep[] = { theirs, o->root_fd, o->lock_fd, o->lease_fd };
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_errno("fork for the monitor");
+	if (pid == 0)
+		become_monitor(argv.items, keep, ARRAY_LEN(keep));
+	fd_clear(&theirs);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_new(ENOENT, "cannot run the monitor '%s'", program);
+	TRY(wait_for(ours, MONITOR_OK, MONITOR_HELLO, &answer));
+	*ret_sock = TAKE_FD(ours);
+	return NULL;
+}
+
+err *monitor_wait_created(int sock, pid_t *ret_pid)
+{
+	struct monitor_message m;
+
+	TRY(wait_for(sock, MONITOR_CREATED, -1, &m));
+	*ret_pid = (pid_t)m.head.a;
+	return NULL;
+}
+
+err *monitor_request(int sock, enum monitor_kind kind, int32_t value, uint64_t a, uint64_t b)
+{
+	struct monitor_message m;
+
+	TRY(monitor_send(sock, kind, value, a, b, NULL, 0));
+	return wait_for(sock, MONITOR_OK, (int32_t)kind, &m);
+}
+
+err *monitor_start_container(int sock)
+{
+	return monitor_request(sock, MONITOR_START, 0, 0, 0);
+}
+
+err *monitor_connect(const char *dir, int *ret_sock)
+{
+	char path[4096];
+	auto_close int sock = -1;
+
+	snprintf(path, sizeof(path), "%s/" MONITOR_SOCKET, dir);
+	TRY(fd_unix_connect(path, SOCK_SEQPACKET, &sock));
+	TRY(monitor_request(sock, MONITOR_HELLO, MONITOR_VERSION, 0, 0));
+	*ret_sock = TAKE_FD(sock);
+	return NULL;
+}
+
+err *monitor_wait(int sock, int64_t timeout, struct monitor_end *ret)
+{
+	struct monitor_message m;
+	int64_t deadline = clock_monotonic() + timeout;
+	size_t len;
+
+	TRY(monitor_send(sock, MONITOR_WAIT, 0, 0, 0, NULL, 0));
+	for (;;) {
+		struct pollfd p = { .fd = sock, .events = POLLIN };
+		int64_t left = timeout < 0 ? -1 : (deadline - clock_monotonic()) / (int64_t)NSEC_PER_MSEC + 1;
+		int n = poll(&p, 1, timeout < 0 ? -1 : (int)MAX(left, 0));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return err_new(ETIMEDOUT, "the process did not end in time");
+		TRY(monitor_recv(sock, MONITOR_SIDE_SERVER, &m, &len));
+		if (m.head.kind == MONITOR_ERROR)
+			return error_of(&m, len);
+		if (m.head.kind != MONITOR_EXITED)
+			continue;
+		*ret = (struct monitor_end){ m.head.value, (int)m.head.a, (int64_t)m.head.b, 0 };
+		return NULL;
+	}
+}
+
+void monitor_wait_gone(int sock)
+{
+	struct monitor_message m;
+	size_t len;
+	err *e;
+
+	while (!(e = monitor_recv(sock, MONITOR_SIDE_SERVER, &m, &len)))
+		;
+	err_free(e);
+}
+
+int monitor_signal_number(const char *text)
+{
+	uint64_t number;
+
+	if (str_to_u64(text, &number))
+		return number >= 1 && number <= 64 ? (int)number : 0;
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (int i = 1; i < 32; i++)
+		if (sigabbrev_np(i) && strcasecmp(text, sigabbrev_np(i)) == 0)
+			return i;
+	if (strncasecmp(text, "RTMIN+", 6) == 0 && str_to_u64(text + 6, &number) && number <= 30)
+		return 34 + (int)number;
+	if (strncasecmp(text, "RTMAX-", 6) == 0 && str_to_u64(text + 6, &number) && number <= 30)
+		return 64 - (int)number;
+	return 0;
+}
