@@ -137,7 +137,7 @@ static void add_note_field(struct page *p, const char *label, const char *hint, 
 
 static void add_answer_form(struct page *p, const struct application *a, const char *problem)
 {
-	html_add(p->html, "<section class=\"act\" aria-labelledby=\"answer\">\n<h2 id=\"answer\">%s</h2>\n",
+	html_add(p->html, "<section class=\"panel\" aria-labelledby=\"answer\">\n<h2 id=\"answer\">%s</h2>\n",
 		 say(p, "Auf die Rückfrage antworten", "Answer the question"));
 	page_form(p, "/applications/{}/answer", a->number);
 	add_note_field(p, say(p, "Ihre Antwort", "Your answer"),
@@ -153,7 +153,7 @@ static void add_state_form(struct page *p, const struct application *a, const ch
 
 	if (state_is_final((enum state)a->state))
 		return;
-	html_add(h, "<section class=\"act\" aria-labelledby=\"move\">\n<h2 id=\"move\">%s</h2>\n",
+	html_add(h, "<section class=\"panel\" aria-labelledby=\"move\">\n<h2 id=\"move\">%s</h2>\n",
 		 say(p, "Bearbeiten", "Process"));
 	page_form(p, "/applications/{}/state", a->number);
 	html_add(h, "<fieldset class=\"field\"><legend>%s</legend>\n", say(p, "Neuer Stand", "New state"));
