@@ -23,7 +23,7 @@ say      = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 MODULES   := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' Layers)
 PROGRAMS  := $(notdir $(patsubst %/,%,$(wildcard cmd/*/)))
 reverse    = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
-layer      = $(1) $(shell sed -n 's/^$(1): *//p' Layers)
+layer      = $(1) $(foreach m,$(shell sed -n 's/^$(1): *//p' Layers),$(call layer,$(m)))
 # Libraries of a list of modules, in link order: who leans comes before what it leans on.
 in_order   = $(filter $(1),$(call reverse,$(MODULES)))
 
