@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "images/ingest-internal.h"
 #include "images/ring-internal.h"
 #include "images/unpack-internal.h"
@@ -140,13 +141,31 @@ static err *flow_run(struct flow *f, bool blob_here)
 	return flow_from_source(f, hasher);
 }
 
+static const char *unpack_path(const struct fetch *f, char path[static STORE_PATH_MAX])
+{
+	char name[DIGEST_TEXT_MAX];
+
+	snprintf(path, STORE_PATH_MAX, "ingest/%s.layer", digest_file_name(&f->blob->digest, name));
+	return path;
+}
+
+/* The layer came from another blob after the owner of this one had been killed. */
+static void remove_leftover(const struct fetch *f)
+{
+	char path[STORE_PATH_MAX];
+	auto_close int parent =
+		openat(image_store_fd(f->store), "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent >= 0)
+		IGNORE(path_remove_all(parent, unpack_path(f, path) + strlen("ingest/")));
+}
+
 static err *start_unpack(struct fetch *f, struct flow *flow)
 {
 	char path[STORE_PATH_MAX];
-	char name[DIGEST_TEXT_MAX];
 
-	snprintf(path, sizeof path, "ingest/%s.layer", digest_file_name(&f->blob->digest, name));
-	return unpack_start(f->store, path, f->compression, f->diff_id, f->limits, &flow->unpack);
+	return unpack_start(f->store, unpack_path(f, path), f->compression, f->diff_id, f->limits,
+			    &flow->unpack);
 }
 
 static err *attempt(struct fetch *f, struct ingest *ingest, bool blob_here, bool layer_here)
@@ -196,6 +215,8 @@ static err *fetch_owned(struct fetch *f, struct ingest *ingest, bool blob_here, 
 		ingest_discard(ingest);
 	if (e)
 		return e;
+	if (layer_here)
+		remove_leftover(f);
 	/* A discarded blob, or an empty entry beside a blob that was here. */
 	ingest_discard(ingest);
 	return NULL;
