@@ -4,7 +4,7 @@
 
 extern const struct type t_oci_cpu_list;    /* "0-3,7"; config-process.c */
 extern const struct type t_oci_id_mappings; /* struct oci_id_mappings; config-root.c */
-extern const struct type opt_oci_root, t_oci_mounts, t_oci_hooks; /* config-root.c */
+extern const struct type opt_oci_root, t_oci_mounts; /* config-root.c */
 extern const struct type t_oci_linux;                             /* config-linux.c */
 extern const struct type opt_oci_seccomp;                         /* config-seccomp.c */
 

@@ -20,6 +20,8 @@
 /* Versions of the specification, as `features` and `state` print them. */
 #define OCI_VERSION_MIN "1.0.0"
 #define OCI_VERSION     "1.3.0"
+/* What we write into bundles that use nothing newer: crun before 1.9 refuses later minors by name. */
+#define OCI_VERSION_BUNDLE "1.0.2"
 
 /* Tables of names, ended by a NULL name; the same that decode and that `features` prints. */
 extern const struct enum_name oci_capability_names[]; /* CAP_CHOWN ...: number of capabilities(7) */
@@ -404,8 +406,9 @@ struct oci_config {
 /* The entry for a namespace type (CLONE_NEW*), or NULL when the container shares the runtime's. */
 const struct oci_namespace *oci_namespace_find(const struct oci_config *config, int type);
 
-/* Types of whole documents, for tables of others and for docs/spec-coverage.md. */
-extern const struct type t_oci_config, t_oci_process, t_oci_resources;
+/* Types of whole documents, for tables of others and for docs/spec-coverage.md; the keys of t_oci_hooks
+ * are the names of the hooks. */
+extern const struct type t_oci_config, t_oci_process, t_oci_resources, t_oci_hooks;
 
 /* Decode `path` in `dir_fd` (AT_FDCWD: a path of the caller), apply every rule between fields.
  *   arena     where the result lives; 16 MiB are enough for any real document
