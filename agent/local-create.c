@@ -65,7 +65,7 @@ static err *open_pins(struct making *m, int *ret_fd)
 static err *mount_layers(struct making *m, int *layer_fds, const char **names)
 {
 	const struct oci_rootfs *rootfs = &m->request->image->config->rootfs;
-	bool indexes = image_index_supported();
+	bool indexes = image_index_supported(image_store_fd(m->request->store));
 	auto_close int pins = -1;
 
 	for (size_t i = 0; i < rootfs->diff_ids.count; i++) {
