@@ -25,7 +25,7 @@ static int openat2_scoped(int root_fd, const char *path, enum path_scope scope, 
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0,
 		.resolve = scope_flags[scope] | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = -1;
