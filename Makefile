@@ -86,7 +86,10 @@ $(BIN)/$(1): $(patsubst %.c,$(O)/%.o,$(wildcard cmd/$(1)/*.c)) $(O)/version.o $(
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(if $(call is_static,$(1)),-static-pie,-pie) -o $$@ $$^ \
 	  $(if $(call is_static,$(1)),$(call vendor_static,$(call pkgs,$(call links,$(1)))),$(call vendor,$(call pkgs,$(call links,$(1)))))
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+# A program with rules of its own: cmd/NAME/rules.mk.
+OWN_RULES := $(wildcard cmd/*/rules.mk)
+$(foreach p,$(filter-out $(OWN_RULES:cmd/%/rules.mk=%),$(PROGRAMS)),$(eval $(call program,$(p))))
+include $(OWN_RULES)
 
 $(O)/version.o: Makefile
 	@mkdir -p $(@D)

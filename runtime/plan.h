@@ -41,7 +41,7 @@ enum plan_flag {
 	PLAN_NEW_CGROUP = 1 << 7,
 	PLAN_NEW_NET = 1 << 8,
 	PLAN_NAMES = 1 << 9,         /* hostname or domainname */
-	PLAN_LIMITS = 1 << 10,       /* rlimits or oom_score_adj: the parent sets them */
+	PLAN_LIMITS = 1 << 10,       /* hard limits to raise, or oom_score_adj: with the caller's rights */
 	PLAN_KEYRING = 1 << 11,      /* a new session keyring */
 	PLAN_TERMINAL = 1 << 12,
 	PLAN_SYSCTL = 1 << 13,
@@ -54,12 +54,10 @@ enum plan_flag {
 	PLAN_SECCOMP = 1 << 20,
 	PLAN_SECCOMP_NOTIFY = 1 << 21,
 	PLAN_NO_NEW_PRIVS = 1 << 22,
-	PLAN_CAPABILITIES = 1 << 23,
 	PLAN_LABELS = 1 << 24,       /* AppArmor or SELinux */
 	PLAN_WAIT = 1 << 25,         /* create: wait for `start` on a listening socket */
 	PLAN_DEV = 1 << 26,          /* /dev is ours: make the default devices and links */
 	PLAN_BIND_DEVICES = 1 << 27, /* mknod(2) is not ours: bind the host's nodes */
-	PLAN_HOOKS_POSTSTART = 1 << 28,
 	PLAN_MAKE_CWD = 1 << 29,     /* create a missing working directory */
 	PLAN_SCHEDULING = 1 << 30,   /* scheduler, io priority, personality, memory policy, affinity */
 };
@@ -73,7 +71,6 @@ enum plan_mount_kind {
 enum plan_mount_flag {
 	PLAN_MOUNT_RECURSIVE = 1 << 0,   /* rbind */
 	PLAN_MOUNT_COPY_UP = 1 << 1,     /* tmpcopyup */
-	PLAN_MOUNT_FILE = 1 << 2,        /* a missing destination is made as a file */
 	PLAN_MOUNT_NO_LINKS = 1 << 3,    /* /proc, /sys: no component may be a symbolic link */
 	PLAN_MOUNT_PROC = 1 << 4,        /* must be a proc file system */
 	PLAN_MOUNT_SYSFS = 1 << 5,       /* must be a sysfs */
@@ -114,12 +111,18 @@ struct plan_hook {
 	int32_t timeout;            /* seconds; 0: none */
 };
 
+struct plan_rlimit {
+	uint64_t soft, hard;
+	uint32_t type, index; /* index: of process.rlimits */
+};
+
 struct plan_process {
 	struct plan_list args, env; /* plan_text */
 	plan_text cwd;
 	plan_text apparmor, selinux;
 	uint32_t uid, gid;
 	struct plan_list groups;    /* uint32_t */
+	struct plan_list rlimits;   /* struct plan_rlimit */
 	uint32_t umask;             /* UINT32_MAX: unchanged */
 	uint32_t keep_groups;       /* setgroups(2) is not allowed here: groups stay */
 	uint64_t bounding, effective, permitted, inheritable, ambient;
@@ -161,11 +164,11 @@ struct plan {
 	struct plan_list masked, readonly; /* plan_text: absolute, normalised */
 	struct plan_list sysctls;  /* struct plan_pair: file below /proc/sys, value */
 	struct plan_list hooks_container, hooks_start; /* struct plan_hook */
-	plan_text state_head, state_tail; /* state JSON for those hooks, around the pid */
+	plan_text state_creating, state_created; /* state JSON for them; added when the pid is known */
 	struct plan_process process;
 	struct plan_list seccomp;  /* struct sock_filter, 8 bytes each */
 	uint32_t seccomp_flags;
-	uint32_t debug;            /* print rows as they run */
+	uint32_t spare;
 };
 
 /* Prove that `len` bytes are a plan that can be read without further checks, and that no descriptor

@@ -25,7 +25,7 @@ enum step_id {
 	STEP_KEYRING, STEP_LOOPBACK, STEP_NAMES, STEP_ROOT, STEP_MOUNTS, STEP_DEVICES, STEP_TERMINAL,
 	STEP_SYSCTL, STEP_HOOKS_RUNTIME, STEP_HOOKS_CONTAINER, STEP_PATHS, STEP_ROOT_READONLY,
 	STEP_PIVOT, STEP_STDIO, STEP_LABELS, STEP_SCHEDULING, STEP_USER, STEP_CWD, STEP_FIND_PROGRAM,
-	STEP_RECORD, STEP_HOOKS_START, STEP_SECCOMP, STEP_SEND_LISTENER, STEP_EXEC,
+	STEP_RECORD, STEP_HOOKS_START, STEP_SECCOMP, STEP_EXEC,
 	STEP_COUNT
 };
 
@@ -45,19 +45,30 @@ struct walk {
 	enum step_role role;
 	int sock;               /* SOCK_SEQPACKET; borrowed */
 	uint32_t flags;         /* of the plan */
-	bool debug;
 	err *(*const *run)(void *data); /* STEP_COUNT functions; NULL for rows of others */
 	void *data;
 	pid_t *sender;          /* PARENT: set to the sender of each message (SO_PASSCRED), or NULL */
-	bool eof_is_success;    /* PARENT: the socket closes when the child's exec succeeds */
-	bool *ended;            /* PARENT: set when that happened; may be NULL */
-	/* Print a row for --debug. */
-	void (*print)(const struct step *row, enum step_role role);
+	int owner;              /* whose row was the last: -1 nobody's yet, 0 the parent's, 1 the child's */
+	void (*print)(const struct step *row); /* each row, of both sides, for --debug; may be NULL */
 };
 
-/* Walk `table` from row `from` on. An error of the own side is sent to the other and returned; an
+#define WALK_NOBODY (-1)
+#define WALK_PARENT 0
+#define WALK_CHILD  1
+
+/* Walk `table` from row `from` on; w->owner is kept up to date, so a second table can follow. An error of the own side is sent to the other and returned; an
  * error of the other side is returned as "NAME: TEXT" with its code. EPIPE: the other side died. */
 err *walk_steps(struct walk *w, const struct step *table, size_t from) MUST_CHECK;
+
+/* Hand the turn over outside of a table: the parent's last word after steps_create (without it the child
+ * ends, so a killed `create` leaves no container behind), and the child's first one in stube-init. */
+err *walk_give_turn(int sock, size_t next) MUST_CHECK;
+err *walk_take_turn(struct walk *w, const char *what, size_t next) MUST_CHECK;
+
+/* PARENT: wait until the child's socket closes, which its successful exec does; or its error. When the
+ * seccomp filter has a listener it comes first, once: *ret_listener is set, wait again. */
+err *walk_wait_exec(struct walk *w, int *ret_listener) MUST_CHECK;
+err *walk_send_listener(int sock, int listener_fd) MUST_CHECK;
 
 /* Index of the row behind the one with `id`. */
 size_t steps_after(const struct step *table, enum step_id id);

@@ -1,0 +1,63 @@
+/* cmd/stube-init/init.h: what the rows of the child share. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/macro.h"
+#include "runtime/plan.h"
+
+struct init {
+	const struct plan *plan;
+	int *fds; /* that came with the plan; -1 once used */
+	size_t fd_count;
+	int sock;    /* to the runtime, later to `start` */
+	int root;    /* the container's root, O_PATH */
+	int terminal; /* the slave side; -1: plain stdio */
+	bool joined; /* exec: the container is there already */
+	bool in_cwd;
+	char **argv, **env;
+	char *program;  /* what will be executed */
+	uint64_t final_permitted, final_effective; /* once the filter is loaded */
+};
+
+/* Descriptor number `index` of the plan; stays owned by init->fds. -1 for PLAN_NO_FD. */
+int init_fd(const struct init *init, uint32_t index);
+
+/* Give it away: the caller closes it. */
+int init_take_fd(struct init *init, uint32_t index);
+
+/* Rows, in the order of the tables (runtime/steps.c); data is a struct init. */
+err *init_keyring(void *data) MUST_CHECK;
+err *init_loopback(void *data) MUST_CHECK;
+err *init_names(void *data) MUST_CHECK;
+err *init_root(void *data) MUST_CHECK;
+err *init_mounts(void *data) MUST_CHECK;
+err *init_devices(void *data) MUST_CHECK;
+err *init_terminal(void *data) MUST_CHECK;
+err *init_sysctl(void *data) MUST_CHECK;
+err *init_hooks_container(void *data) MUST_CHECK;
+err *init_paths(void *data) MUST_CHECK;
+err *init_root_readonly(void *data) MUST_CHECK;
+err *init_pivot(void *data) MUST_CHECK;
+err *init_stdio(void *data) MUST_CHECK;
+err *init_labels(void *data) MUST_CHECK;
+err *init_scheduling(void *data) MUST_CHECK;
+err *init_user(void *data) MUST_CHECK;
+err *init_cwd(void *data) MUST_CHECK;
+err *init_find_program(void *data) MUST_CHECK;
+err *init_hooks_start(void *data) MUST_CHECK;
+err *init_seccomp(void *data) MUST_CHECK;
+err *init_exec(void *data) MUST_CHECK;
+
+/* Shared between files: open the destination of a mount, a directory or a file, made when missing. */
+err *destination_open(int root, const char *path, bool directory, int *ret_fd) MUST_CHECK;
+
+/* Try to enter process.cwd inside the root. */
+err *cwd_enter(struct init *init) MUST_CHECK;
+
+/* Copy the content of a directory into another: tmpcopyup. */
+err *copy_tree(int from, int to) MUST_CHECK;
+
+/* The pause process of a Pod: reaps, ends on SIGTERM. Never returns. */
+NORETURN void pause_process(void);

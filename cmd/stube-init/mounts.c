@@ -1,0 +1,280 @@
+/* cmd/stube-init/mounts.c: mounts of the plan, by descriptors of the new mount API only. */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "cmd/stube-init/init.h"
+#include "runtime/kernel.h"
+
+/* What the file system itself says about a failure (fsopen(2), "message retrieval"). */
+static err *fs_error(int fs, const char *action, const char *what)
+{
+	int code = errno;
+	char text[512];
+	ssize_t n = read(fs, text, sizeof text - 1);
+
+	if (n <= 0)
+		return err_code(code, "%s '%s'", action, what);
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	text[n] = '\0';
+	return err_wrap(err_code(code, "%s", text[0] && text[1] == ' ' ? text + 2 : text), "%s '%s'",
+			action, what);
+}
+
+/* overlay takes long lists of layers one by one: fsconfig(2) refuses strings over 255 bytes. */
+static int set_lower_dirs(int fs, const char *list)
+{
+	auto_free char *copy = strdup(list);
+	char *out = copy;
+
+	if (!copy)
+		return -1;
+	for (const char *in = list;; in++) {
+		if (*in == '\\' && in[1]) {
+			*out++ = *++in;
+			continue;
+		}
+		if (*in != ':' && *in) {
+			*out++ = *in;
+			continue;
+		}
+		*out = '\0';
+		if (k_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", copy) < 0)
+			return -1;
+		if (!*in)
+			return 0;
+		out = copy;
+	}
+}
+
+static err *set_option(int fs, const char *option)
+{
+	char key[64];
+	const char *equals = strchr(option, '=');
+	int rc;
+
+	if (!equals) {
+		rc = k_fsconfig(fs, FSCONFIG_SET_FLAG, option, NULL);
+		return rc < 0 ? fs_error(fs, "option", option) : NULL;
+	}
+	if ((size_t)(equals - option) >= sizeof key)
+		return err_new(EINVAL, "option '%s': unknown", option);
+	snprintf(key, sizeof key, "%.*s", (int)(equals - option), option);
+	if (strlen(equals + 1) > 255 && str_equal(key, "lowerdir"))
+		rc = set_lower_dirs(fs, equals + 1);
+	else
+		rc = k_fsconfig(fs, FSCONFIG_SET_STRING, key, equals + 1);
+	return rc < 0 ? fs_error(fs, "option", option) : NULL;
+}
+
+static err *new_file_system(const struct plan *p, const struct plan_mount *m, int *ret_fd)
+{
+	const char *type = plan_string(p, m->type);
+	const char *source = plan_string(p, m->source);
+	const plan_text *options = plan_items(p, m->options);
+	auto_close int fs = k_fsopen(type);
+
+	if (fs < 0)
+		return err_errno("file system '%s'", type);
+	if (source && !(m->flags & PLAN_MOUNT_FALLBACK) &&
+	    k_fsconfig(fs, FSCONFIG_SET_STRING, "source", source) < 0)
+		return fs_error(fs, "source", source);
+	for (uint32_t i = 0; i < m->options.count; i++)
+		TRY(set_option(fs, plan_string(p, options[i])));
+	if (k_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
+		return fs_error(fs, "new file system", type);
+	int fd = k_fsmount(fs, (unsigned)m->set);
+	if (fd < 0)
+		return fs_error(fs, "mount file system", type);
+	*ret_fd = fd;
+	return NULL;
+}
+
+static err *set_attributes(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation)
+{
+	struct mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
+
+	if (!set && !clear && !propagation)
+		return NULL;
+	return k_mount_setattr(fd, "", AT_EMPTY_PATH | flags, &attr) < 0 ? err_errno("set attributes") :
+									  NULL;
+}
+
+static err *tree_of(const char *source, bool recursive, int *ret_fd)
+{
+	int fd = k_open_tree(AT_FDCWD, source,
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u));
+
+	if (fd < 0)
+		return err_errno("open '%s'", source);
+	*ret_fd = fd;
+	return NULL;
+}
+
+static err *bind_tree(struct init *init, const struct plan_mount *m, int *ret_fd)
+{
+	uint64_t cut = m->flags & PLAN_MOUNT_SLAVE   ? MS_SLAVE :
+		       m->flags & PLAN_MOUNT_PRIVATE ? MS_PRIVATE :
+						       0;
+	auto_close int fd = init_take_fd(init, m->fd);
+
+	if (fd < 0)
+		TRY(tree_of(plan_string(init->plan, m->source), m->flags & PLAN_MOUNT_RECURSIVE, &fd));
+	TRY(set_attributes(fd, AT_RECURSIVE, 0, 0, cut));
+	TRY(set_attributes(fd, 0, m->set, m->clear, 0));
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+/* sysfs and mqueue belong to a network or ipc namespace: without owning it only a bind is possible. */
+static err *source_tree(struct init *init, const struct plan_mount *m, int *ret_fd)
+{
+	if (m->kind == PLAN_MOUNT_BIND)
+		return bind_tree(init, m, ret_fd);
+	err *e = new_file_system(init->plan, m, ret_fd);
+	if (!e || !(m->flags & PLAN_MOUNT_FALLBACK) || e->code != EPERM)
+		return e;
+	err_free(e);
+	auto_close int fd = -1;
+	TRY(tree_of(plan_string(init->plan, m->source), true, &fd));
+	TRY(set_attributes(fd, 0, m->set, 0, 0));
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+static err *file_open(int root, const char *path, int *ret_fd)
+{
+	auto_close int parent = -1;
+	const char *name;
+	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
+
+	if (!e || e->code != ENOENT)
+		return e;
+	err_free(e);
+	TRY(path_make_parent(root, path, 0755, &parent, &name));
+	int made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (made < 0)
+		return err_errno("make file '%s'", path);
+	fd_close(made);
+	return path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
+}
+
+err *destination_open(int root, const char *path, bool directory, int *ret_fd)
+{
+	return directory ? path_make_dirs(root, path, 0755, ret_fd) : file_open(root, path, ret_fd);
+}
+
+/* /proc and /sys: a link there would take masks, labels and sysctls somewhere else (CVE-2019-19921,
+ * CVE-2023-27561). */
+static err *strict_open(int root, const char *path, int *ret_fd)
+{
+	err *e = path_open(root, path, PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0, ret_fd);
+
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		if (mkdirat(root, path + 1, 0755) < 0 && errno != EEXIST)
+			return err_errno("make directory '%s'", path);
+		e = path_open(root, path, PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0, ret_fd);
+	}
+	if (e && (e->code == ENOTDIR || e->code == ELOOP))
+		return err_wrap(e, "'%s' must be mounted on ordinary directory", path);
+	return e;
+}
+
+static bool is_file_system(int fd, long magic)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (long)fs.f_type == magic;
+}
+
+/* Only the real thing at /proc and /sys; nothing below /proc but a few files that lxcfs fakes. */
+static err *check_place(const struct plan_mount *m, int tree, int destination)
+{
+	if ((m->flags & PLAN_MOUNT_PROC) && !is_file_system(tree, PROC_SUPER_MAGIC))
+		return err_new(EPERM, "only a proc file system may be mounted on '/proc'");
+	if ((m->flags & PLAN_MOUNT_SYSFS) && !is_file_system(tree, SYSFS_MAGIC))
+		return err_new(EPERM, "only a sysfs may be mounted on '/sys'");
+	if (!(m->flags & (PLAN_MOUNT_PROC | PLAN_MOUNT_OVER_PROC)) &&
+	    is_file_system(destination, PROC_SUPER_MAGIC))
+		return err_new(EPERM, "cannot be mounted because it is inside /proc");
+	return NULL;
+}
+
+static err *copy_up(int destination, int tree)
+{
+	auto_close int from = openat(destination, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (from < 0 || to < 0)
+		return err_errno("tmpcopyup");
+	return err_wrap(copy_tree(from, to), "tmpcopyup");
+}
+
+static err *attach(struct init *init, const struct plan_mount *m, int tree)
+{
+	const char *path = plan_string(init->plan, m->destination);
+	auto_close int destination = -1;
+	struct stat st;
+
+	if (fstat(tree, &st) < 0)
+		return err_errno("check source");
+	if (m->flags & PLAN_MOUNT_NO_LINKS)
+		TRY(strict_open(init->root, path, &destination));
+	else
+		TRY(destination_open(init->root, path, S_ISDIR(st.st_mode), &destination));
+	TRY(check_place(m, tree, destination));
+	if (m->flags & PLAN_MOUNT_COPY_UP)
+		TRY(copy_up(destination, tree));
+	TRY(set_attributes(tree, AT_RECURSIVE, m->set_all, m->clear_all, 0));
+	if (k_move_mount(tree, destination) < 0)
+		return err_errno("attach");
+	/* Propagation only once it is attached: a detached mount cannot be shared. */
+	return set_attributes(tree, m->propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
+			      m->propagation & ~(uint64_t)MS_REC);
+}
+
+static err *remount(struct init *init, const struct plan_mount *m)
+{
+	auto_close int fd = -1;
+
+	TRY(path_open(init->root, plan_string(init->plan, m->destination), PATH_IN_ROOT, O_PATH, 0,
+		      &fd));
+	TRY(set_attributes(fd, 0, m->set, m->clear, 0));
+	TRY(set_attributes(fd, AT_RECURSIVE, m->set_all, m->clear_all, 0));
+	return set_attributes(fd, m->propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
+			      m->propagation & ~(uint64_t)MS_REC);
+}
+
+static err *mount_one(struct init *init, const struct plan_mount *m)
+{
+	auto_close int tree = -1;
+
+	if (m->kind == PLAN_MOUNT_REMOUNT)
+		return remount(init, m);
+	TRY(source_tree(init, m, &tree));
+	return attach(init, m, tree);
+}
+
+err *init_mounts(void *data)
+{
+	struct init *init = data;
+	const struct plan *p = init->plan;
+	const struct plan_mount *mounts = plan_items(p, p->mounts);
+
+	for (uint32_t i = 0; i < p->mounts.count; i++) {
+		const struct plan_mount *m = &mounts[i];
+		const char *source = plan_string(p, m->source);
+		const char *type = plan_string(p, m->type);
+
+		TRY(err_wrap(mount_one(init, m), "%s: mount '%s' on '%s'", plan_string(p, m->label),
+			     m->kind == PLAN_MOUNT_FS && type ? type : source ? source : "",
+			     plan_string(p, m->destination)));
+	}
+	return NULL;
+}

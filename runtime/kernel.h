@@ -1,0 +1,82 @@
+/* runtime/kernel.h: system calls that Debian 12's libc headers do not declare, as thin inline functions.
+ * Shared by stube-runtime (glibc) and stube-init (musl), so nothing here needs a libc's wrapper.
+ * Ref: mount_setattr(2), open_tree(2), fsopen(2), pivot_root(2), clone3 in clone(2). */
+#pragma once
+/* Never beside <sys/mount.h>: Debian 12's two headers contradict each other. */
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+#ifndef MOUNT_ATTR_NOSYMFOLLOW
+#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
+#endif
+
+static inline int k_open_tree(int dir_fd, const char *path, unsigned flags)
+{
+	return (int)syscall(SYS_open_tree, dir_fd, path, flags);
+}
+
+/* Move the tree `from_fd` onto what `to_fd` refers to. */
+static inline int k_move_mount(int from_fd, int to_fd)
+{
+	return (int)syscall(SYS_move_mount, from_fd, "", to_fd, "",
+			    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static inline int k_fsopen(const char *type)
+{
+	return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+}
+
+static inline int k_fsconfig(int fd, unsigned command, const char *key, const char *value)
+{
+	return (int)syscall(SYS_fsconfig, fd, command, key, value, 0);
+}
+
+static inline int k_fsmount(int fd, unsigned attributes)
+{
+	return (int)syscall(SYS_fsmount, fd, FSMOUNT_CLOEXEC, attributes);
+}
+
+static inline int k_mount_setattr(int fd, const char *path, unsigned flags, struct mount_attr *attr)
+{
+	return (int)syscall(SYS_mount_setattr, fd, path, flags, attr, sizeof *attr);
+}
+
+static inline int k_pivot_root(const char *new_root, const char *put_old)
+{
+	return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static inline pid_t k_clone3(struct clone_args *args)
+{
+	return (pid_t)syscall(SYS_clone3, args, sizeof *args);
+}
+
+static inline int k_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static inline int k_close_range(unsigned from, unsigned to, unsigned flags)
+{
+	return (int)syscall(SYS_close_range, from, to, flags);
+}
+
+static inline int k_execveat(int fd, char *const *argv, char *const *env)
+{
+	return (int)syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+}

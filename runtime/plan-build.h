@@ -1,0 +1,33 @@
+/* runtime/plan-build.h: the writer's side of the start plan. */
+#pragma once
+#include <stddef.h>
+#include "base/decode.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "runtime/plan.h"
+
+/* Bytes grow behind the header, which is filled as a struct and copied in front at the end. */
+struct plan_builder {
+	struct plan plan;
+	struct str bytes;
+	int *fds; /* owned */
+	size_t fd_count, fd_cap;
+	int failed; /* ENOMEM, EMFILE; sticks, plan_finish() reports it */
+};
+
+void plan_builder_init(struct plan_builder *b);
+void plan_builder_done(struct plan_builder *b); /* closes the descriptors */
+DEFINE_CLEANUP_OF(struct plan_builder, plan_builder_done)
+#define auto_plan_builder CLEANUP(plan_builder_done)
+
+/* Additions; failures stick. NULL strings are absent. */
+plan_text plan_add_text(struct plan_builder *b, const char *text);
+plan_text plan_add_textf(struct plan_builder *b, const char *fmt, ...) PRINTF(2, 3);
+struct plan_list plan_add_texts(struct plan_builder *b, const char *const *texts, size_t count);
+struct plan_list plan_add_items(struct plan_builder *b, const void *items, size_t size, size_t count);
+
+/* A descriptor that travels with the plan (taken); its index. */
+uint32_t plan_add_fd(struct plan_builder *b, int fd);
+
+/* The finished block, valid until the next addition. It is proved by plan_check(). */
+err *plan_finish(struct plan_builder *b, const struct plan **ret) MUST_CHECK;

@@ -1,0 +1,44 @@
+/* runtime/plan-config.h: from the decoded config.json to the start plan. */
+#pragma once
+#include <stdbool.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/strv.h"
+#include "oci/config.h"
+#include "runtime/namespaces.h"
+#include "runtime/plan-build.h"
+
+/* What the parts of the plan are decided from; borrowed throughout. */
+struct plan_source {
+	struct arena *arena;
+	const struct oci_config *config;
+	const struct namespaces *namespaces;
+	const char *bundle; /* absolute */
+	int bundle_fd;
+	int proc_fd;        /* the runtime's own /proc */
+	int cgroup_fd;      /* the container's cgroup, or -1 */
+	bool can_mount;     /* trees can be opened here and passed by descriptor */
+	struct strv *warnings;
+};
+
+/* Root and mounts. What cannot be opened here by lack of rights is left to the child, by path. Errors name
+ * "root.path" or "mounts[3]". */
+err *plan_root(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
+err *plan_mounts(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
+
+/* Devices, masked and read-only paths, sysctls, names, hooks of the child. */
+err *plan_linux(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
+
+/* process: also for exec, with its own process and namespaces. ENOTSUP names what is not implemented. */
+err *plan_process(struct plan_builder *b, const struct plan_source *s, const struct oci_process *process,
+		  bool exec) MUST_CHECK;
+
+/* What this release refuses although the specification knows it. */
+err *plan_refuse_unsupported(const struct oci_config *config) MUST_CHECK;
+
+/* The runtime's own /proc, verified. */
+err *plan_open_proc(int *ret_fd) MUST_CHECK;
+
+/* "0-3,7" as a bit mask in 64-bit words of the arena; EINVAL. */
+err *plan_parse_list(struct arena *arena, const char *text, uint64_t **ret, size_t *ret_words)
+	MUST_CHECK;

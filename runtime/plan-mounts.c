@@ -1,0 +1,297 @@
+/* runtime/plan-mounts.c: root and mounts of the config as rows of the plan, sources opened. */
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "runtime/idmap.h"
+#include "runtime/kernel.h"
+#include "runtime/mount-options.h"
+#include "runtime/plan-config.h"
+
+#define OPEN_TREE_FLAGS (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+
+/* Kernel interfaces without a disk: read-only is a matter of the mount, never of the file system that
+ * others share. fallback: what a container binds that does not own the namespace the type belongs to. */
+static const struct {
+	const char *type, *fallback;
+} pseudo[] = {
+	{ "proc", NULL },   { "sysfs", "/sys" }, { "mqueue", "/dev/mqueue" },
+	{ "devpts", NULL }, { "tmpfs", NULL },   { "cgroup2", NULL },
+};
+
+/* Files below /proc that may be covered: lxcfs and the like fake them. As runc allows. */
+static const char *const over_proc[] = {
+	"/proc/cpuinfo",  "/proc/diskstats", "/proc/meminfo", "/proc/stat",
+	"/proc/swaps",    "/proc/uptime",    "/proc/loadavg", "/proc/slabinfo",
+	"/proc/net/dev",  "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+};
+
+static err *text_error(const struct plan_source *s)
+{
+	return arena_error(s->arena);
+}
+
+/* `path` of the bundle as an absolute one. */
+static err *absolute(const struct plan_source *s, const char *path, const char **ret)
+{
+	const char *text = *path == '/' ? arena_strdup(s->arena, path) :
+					  arena_printf(s->arena, "%s/%s", s->bundle, path);
+
+	if (!text)
+		return text_error(s);
+	*ret = text;
+	return NULL;
+}
+
+/* A detached copy of the tree, or -1 without error when only the child has the rights. */
+static err *open_source(const struct plan_source *s, const char *path, bool recursive, int *ret_fd)
+{
+	if (!s->can_mount) {
+		struct stat st;
+
+		/* At least a clear word, before anything is started, about what is not there. */
+		return stat(path, &st) < 0 && errno == ENOENT ? err_errno("open '%s'", path) : NULL;
+	}
+	int fd = k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | (recursive ? AT_RECURSIVE : 0u));
+	if (fd < 0)
+		return err_errno("open '%s'", path);
+	*ret_fd = fd;
+	return NULL;
+}
+
+err *plan_root(struct plan_builder *b, const struct plan_source *s)
+{
+	struct stat st;
+	auto_close int fd = -1;
+	const char *path = NULL;
+
+	TRY(absolute(s, s->config->root->path, &path));
+	if (stat(path, &st) < 0)
+		return err_errno("root.path: '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_new(ENOTDIR, "root.path: '%s' is not a directory", path);
+	TRY(err_wrap(open_source(s, path, true, &fd), "root.path"));
+	b->plan.root_path = plan_add_text(b, path);
+	if (fd >= 0)
+		b->plan.fd_root = plan_add_fd(b, TAKE_FD(fd));
+	b->plan.root_propagation = (uint32_t)s->config->linux.rootfs_propagation;
+	if (s->config->root->readonly)
+		b->plan.flags |= PLAN_ROOT_READONLY;
+	return NULL;
+}
+
+static bool is_pseudo(const char *type, const char **ret_fallback)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pseudo); i++) {
+		if (!str_equal(pseudo[i].type, type))
+			continue;
+		*ret_fallback = pseudo[i].fallback;
+		return true;
+	}
+	return false;
+}
+
+static uint32_t place_flags(const char *destination)
+{
+	if (str_equal(destination, "/proc"))
+		return PLAN_MOUNT_PROC | PLAN_MOUNT_NO_LINKS;
+	if (str_equal(destination, "/sys"))
+		return PLAN_MOUNT_SYSFS | PLAN_MOUNT_NO_LINKS;
+	for (size_t i = 0; i < ARRAY_LEN(over_proc); i++)
+		if (str_equal(destination, over_proc[i]))
+			return PLAN_MOUNT_OVER_PROC;
+	return 0;
+}
+
+static err *id_map(const struct plan_source *s, const struct oci_mount *m,
+		   const struct mount_spec *spec, int tree)
+{
+	const struct oci_linux *l = &s->config->linux;
+	bool own = m->uid_mappings.count > 0;
+	const struct oci_id_mappings *uids = own ? &m->uid_mappings : &l->uid_mappings;
+	const struct oci_id_mappings *gids = own ? &m->gid_mappings : &l->gid_mappings;
+	auto_close int ns = -1;
+
+	if (uids->count == 0)
+		return err_new(EINVAL, "idmap: neither the mount nor linux has uidMappings");
+	if (tree < 0)
+		return err_new(EPERM, "an id-mapped mount needs CAP_SYS_ADMIN");
+	TRY(idmap_namespace(s->proc_fd, uids, gids, &ns));
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)ns };
+	if (k_mount_setattr(tree, "", AT_EMPTY_PATH | (spec->ridmap ? AT_RECURSIVE : 0u), &attr) < 0)
+		return err_errno("id-map");
+	return NULL;
+}
+
+static uint32_t cut_flag(const struct plan_source *s)
+{
+	int propagation = s->config->linux.rootfs_propagation;
+
+	if (propagation & MS_SHARED)
+		return 0;
+	return propagation & MS_PRIVATE ? PLAN_MOUNT_PRIVATE : PLAN_MOUNT_SLAVE;
+}
+
+static err *plan_bind(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
+		      const struct mount_spec *spec, struct plan_mount *row)
+{
+	auto_close int fd = -1;
+	const char *path = NULL;
+
+	if (!m->source)
+		return err_new(EINVAL, "source: required for a bind mount");
+	TRY(absolute(s, m->source, &path));
+	TRY(err_wrap(open_source(s, path, spec->recursive, &fd), "source"));
+	if (spec->idmap || m->uid_mappings.count > 0)
+		TRY(id_map(s, m, spec, fd));
+	row->kind = PLAN_MOUNT_BIND;
+	row->source = plan_add_text(b, path);
+	row->flags |= spec->recursive ? PLAN_MOUNT_RECURSIVE : 0;
+	if (fd >= 0) {
+		row->flags |= cut_flag(s);
+		row->fd = plan_add_fd(b, TAKE_FD(fd));
+	}
+	return NULL;
+}
+
+/* The caller's own cgroup, when the container has none of its own. */
+static err *open_own_cgroup(int *ret_fd)
+{
+	auto_str struct str text = STR_INIT(64 * 1024);
+	auto_close int file = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+	if (file < 0)
+		return err_errno("open own cgroup");
+	TRY(fd_read_all(file, &text));
+	char *path = strstr(text.data, "0::");
+	if (!path)
+		return err_new(ENOENT, "no cgroup v2");
+	path += 3;
+	path[strcspn(path, "\n")] = '\0';
+	for (size_t i = ARRAY_LEN(mounts); i-- > 0;) {
+		char full[PATH_MAX];
+
+		snprintf(full, sizeof full, "%s%s", mounts[i], path);
+		*ret_fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (*ret_fd >= 0)
+			return NULL;
+	}
+	return err_errno("open own cgroup '%s'", path);
+}
+
+/* Never the host's root of the hierarchy: a new mount in a cgroup namespace, else the own directory. */
+static err *plan_cgroup(struct plan_builder *b, const struct plan_source *s, struct plan_mount *row)
+{
+	auto_close int own = -1;
+	int dir = s->cgroup_fd;
+
+	row->options = (struct plan_list){ 0 };
+	if (s->namespaces->all & CLONE_NEWCGROUP) {
+		row->kind = PLAN_MOUNT_FS;
+		row->type = plan_add_text(b, "cgroup2");
+		return NULL;
+	}
+	if (dir < 0) {
+		TRY(open_own_cgroup(&own));
+		dir = own;
+	}
+	int tree = k_open_tree(dir, "", OPEN_TREE_FLAGS | AT_EMPTY_PATH);
+	if (tree < 0)
+		return err_hint(err_errno("open the container's cgroup"),
+				"Without CAP_SYS_ADMIN a cgroup mount needs a cgroup namespace.");
+	row->kind = PLAN_MOUNT_BIND;
+	row->flags |= cut_flag(s);
+	row->fd = plan_add_fd(b, tree);
+	return NULL;
+}
+
+static err *plan_file_system(struct plan_builder *b, const struct oci_mount *m,
+			     struct mount_spec *spec, struct plan_mount *row)
+{
+	const char *fallback = NULL;
+
+	if (spec->idmap || m->uid_mappings.count > 0)
+		return err_new(ENOTSUP, "uidMappings: only bind mounts can be id-mapped");
+	if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
+		strv_add(&spec->data, "ro");
+	TRY(strv_check(&spec->data));
+	row->kind = PLAN_MOUNT_FS;
+	row->type = plan_add_text(b, m->type);
+	row->source = plan_add_text(b, fallback ? fallback : m->source);
+	row->flags |= (fallback ? PLAN_MOUNT_FALLBACK : 0) | (spec->copy_up ? PLAN_MOUNT_COPY_UP : 0);
+	row->options = plan_add_texts(b, (const char *const *)spec->data.items, spec->data.count);
+	return NULL;
+}
+
+static bool is_bind(const struct oci_mount *m, const struct mount_spec *spec)
+{
+	return spec->bind || !m->type || str_equal(m->type, "bind");
+}
+
+static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size_t index,
+		       struct plan_mount *row)
+{
+	const struct oci_mount *m = &s->config->mounts.items[index];
+	auto_mount_spec struct mount_spec spec = MOUNT_SPEC_INIT;
+	char path[PATH_MAX];
+
+	if (!path_clean(m->destination, path, sizeof path))
+		return err_new(ENAMETOOLONG, "destination: too long");
+	if (str_equal(path, "/"))
+		return err_new(EINVAL, "destination: the root cannot be covered");
+	TRY(mount_spec_parse(m->options.items, m->options.count, &spec));
+	*row = (struct plan_mount){
+		.destination = plan_add_text(b, path),
+		.label = plan_add_textf(b, "mounts[%zu]", index),
+		.flags = place_flags(path),
+		.fd = PLAN_NO_FD,
+		.propagation = spec.propagation,
+		.set = spec.set,
+		.clear = spec.clear,
+		.set_all = spec.set_all,
+		.clear_all = spec.clear_all,
+	};
+	if (spec.remount) {
+		row->kind = PLAN_MOUNT_REMOUNT;
+		return NULL;
+	}
+	if (is_bind(m, &spec))
+		return plan_bind(b, s, m, &spec, row);
+	if (str_equal(m->type, "cgroup") || str_equal(m->type, "cgroup2"))
+		return plan_cgroup(b, s, row);
+	return plan_file_system(b, m, &spec, row);
+}
+
+/* /dev belongs to the host when it is bound: then neither nodes nor links are made there. */
+static bool covers_dev(const struct oci_mount *m)
+{
+	char path[PATH_MAX];
+	bool bind = m->type && str_equal(m->type, "bind");
+
+	for (size_t i = 0; i < m->options.count; i++)
+		if (str_equal(m->options.items[i], "bind") || str_equal(m->options.items[i], "rbind"))
+			bind = true;
+	return bind && path_clean(m->destination, path, sizeof path) && str_equal(path, "/dev");
+}
+
+err *plan_mounts(struct plan_builder *b, const struct plan_source *s)
+{
+	size_t count = s->config->mounts.count;
+	struct plan_mount *rows = arena_array(s->arena, count ? count : 1, sizeof *rows);
+
+	if (!rows)
+		return text_error(s);
+	b->plan.flags |= PLAN_DEV;
+	for (size_t i = 0; i < count; i++) {
+		TRY(err_wrap(plan_mount(b, s, i, &rows[i]), "mounts[%zu]", i));
+		if (covers_dev(&s->config->mounts.items[i]))
+			b->plan.flags &= ~(uint32_t)PLAN_DEV;
+	}
+	b->plan.mounts = plan_add_items(b, rows, sizeof *rows, count);
+	return NULL;
+}

@@ -1,0 +1,454 @@
+/* runtime/start.c: create, run and start: state, cgroup, plan, and the parent's rows. */
+#include "runtime/start.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "oci/state.h"
+#include "runtime/devices-bpf.h"
+#include "runtime/hooks.h"
+#include "runtime/idmap.h"
+#include "runtime/kernel.h"
+#include "runtime/plan-config.h"
+#include "runtime/seccomp.h"
+
+#define START_SOCKET   "start.sock"
+#define STATE_TEXT_MAX (256 * 1024)
+
+void start_done(struct start *s)
+{
+	plan_builder_done(&s->plan);
+	namespaces_done(&s->namespaces);
+	cgroup_done(&s->cgroup);
+	cgroup_root_done(&s->hierarchy);
+	container_done(&s->container);
+	fd_clear(&s->proc_fd);
+	fd_clear(&s->image_fd);
+	fd_clear(&s->sock);
+	fd_clear(&s->child_sock);
+	fd_clear(&s->lock_fd);
+	fd_clear(&s->pidfd);
+}
+
+/* ---- hooks with the container's state ---- */
+
+static err *run_hooks(const char *kind, const struct oci_hook_list *list, struct arena *arena,
+		      const struct state_record *record, enum state_status status)
+{
+	auto_str struct str state = STR_INIT(STATE_TEXT_MAX);
+	struct hook *hooks;
+
+	if (list->count == 0)
+		return NULL;
+	TRY(state_json(record, status, false, 0, &state));
+	TRY_ALLOC(arena, hooks, arena_array(arena, list->count, sizeof *hooks));
+	for (size_t i = 0; i < list->count; i++) {
+		const struct oci_hook *h = &list->items[i];
+		const char **args, **env;
+
+		TRY_ALLOC(arena, args, arena_array(arena, h->args.count + 1, sizeof *args));
+		TRY_ALLOC(arena, env, arena_array(arena, h->env.count + 1, sizeof *env));
+		if (h->args.count)
+			memcpy(args, h->args.items, h->args.count * sizeof *args);
+		if (h->env.count)
+			memcpy(env, h->env.items, h->env.count * sizeof *env);
+		hooks[i] = (struct hook){
+			.path = h->path,
+			.args = h->args.count ? args : NULL,
+			.env = env,
+			.timeout = h->timeout ? *h->timeout : 0,
+		};
+	}
+	return hooks_run(kind, hooks, list->count, state.data, state.len, record->bundle);
+}
+
+/* ---- the parent's rows ---- */
+
+static err *row_map_ids(void *data)
+{
+	struct start *s = data;
+	const struct oci_linux *l = &s->request->config->linux;
+	bool no_groups = false;
+
+	TRY(idmap_write(s->proc_fd, s->pid, &l->uid_mappings, &l->gid_mappings, &no_groups));
+	if (no_groups)
+		s->plan.plan.process.keep_groups = 1;
+	return NULL;
+}
+
+static err *add_state(struct start *s, enum state_status status, plan_text *ret)
+{
+	auto_str struct str text = STR_INIT(STATE_TEXT_MAX);
+
+	TRY(state_json(&s->container.record, status, false, 0, &text));
+	*ret = plan_add_text(&s->plan, text.data);
+	return NULL;
+}
+
+/* Only now is the pid known that hooks are told. */
+static err *row_send_plan(void *data)
+{
+	struct start *s = data;
+
+	s->container.record.pid = s->pid;
+	if (s->plan.plan.flags & PLAN_HOOKS_CONTAINER)
+		TRY(add_state(s, STATE_CREATING, &s->plan.plan.state_creating));
+	if (s->plan.plan.flags & PLAN_HOOKS_START)
+		TRY(add_state(s, STATE_CREATED, &s->plan.plan.state_created));
+	return start_send_plan(s);
+}
+
+static err *row_hooks_runtime(void *data)
+{
+	struct start *s = data;
+	const struct oci_hooks *h = &s->request->config->hooks;
+
+	TRY(run_hooks("prestart", &h->prestart, s->arena, &s->container.record, STATE_CREATING));
+	return run_hooks("createRuntime", &h->create_runtime, s->arena, &s->container.record,
+			 STATE_CREATING);
+}
+
+static err *row_record(void *data)
+{
+	struct start *s = data;
+
+	TRY(state_start_time(s->pid, &s->container.record.start_time));
+	TRY(container_save(&s->container));
+	return start_write_pid_file(s->request->pid_file, s->pid);
+}
+
+/* clang-format off */
+static err *(*const rows[STEP_COUNT])(void *) = {
+	[STEP_MAP_IDS]       = row_map_ids,
+	[STEP_ADOPT]         = start_adopt,
+	[STEP_LIMITS]        = start_limits,
+	[STEP_SEND_PLAN]     = row_send_plan,
+	[STEP_HOOKS_RUNTIME] = row_hooks_runtime,
+	[STEP_RECORD]        = row_record,
+};
+/* clang-format on */
+
+/* ---- create ---- */
+
+static err *fill_record(struct start *s)
+{
+	const struct start_request *r = s->request;
+	struct state_record *record = &s->container.record;
+	const char *root = r->config->root->path;
+	char *created, *rootfs;
+
+	TRY_ALLOC(s->arena, rootfs,
+		  *root == '/' ? arena_strdup(s->arena, root) :
+				 arena_printf(s->arena, "%s/%s", r->bundle, root));
+	TRY_ALLOC(s->arena, created, arena_alloc(s->arena, CLOCK_TEXT_MAX));
+	clock_text(clock_real(), true, created);
+	*record = (struct state_record){
+		.version = STATE_VERSION,
+		.id = r->id,
+		.oci_version = r->config->version,
+		.bundle = r->bundle,
+		.rootfs = rootfs,
+		.created = created,
+		.owner = record->owner,
+		.cgroup = r->manager == CGROUP_DISABLED ? NULL : s->cgroup.path,
+		.cgroup_made = s->cgroup.made,
+		.own_pid_namespace = s->namespaces.all & CLONE_NEWPID,
+		.poststop = r->config->hooks.poststop.count > 0,
+		.annotations = r->config->annotations,
+	};
+	return NULL;
+}
+
+/* Decided, recorded so that a killed create can be cleaned, and only then made. */
+static err *plan_cgroup(struct start *s)
+{
+	const struct start_request *r = s->request;
+	struct cgroup_request q = {
+		.cgroups_path = r->config->linux.cgroups_path,
+		.id = r->id,
+		.rootless = r->rootless,
+	};
+
+	if (r->manager == CGROUP_DISABLED)
+		return cgroup_refuse_limits(&r->config->linux.resources, "cgroups are disabled");
+	if (r->manager == CGROUP_SYSTEMD)
+		return err_new(ENOTSUP, "the systemd cgroup manager is not supported yet");
+	TRY(cgroup_root_open(s->arena, &s->hierarchy));
+	return cgroup_plan(s->arena, &s->hierarchy, &q, &s->cgroup);
+}
+
+static err *make_cgroup(struct start *s)
+{
+	const struct start_request *r = s->request;
+	const struct oci_resources *resources = &r->config->linux.resources;
+
+	if (r->manager == CGROUP_DISABLED)
+		return NULL;
+	TRY(cgroup_create(&s->cgroup, resources));
+	s->made_cgroup = true;
+	if (s->cgroup.fd < 0)
+		return NULL;
+	return devices_apply(s->cgroup.fd, resources, s->cgroup.made > 0, r->rootless);
+}
+
+static err *connect_console(struct start *s)
+{
+	const struct start_request *r = s->request;
+	int fd = -1;
+
+	if (!s->process->terminal) {
+		if (r->console_socket)
+			return err_new(EINVAL, "--console-socket: process.terminal is not set");
+		return NULL;
+	}
+	if (r->console_socket)
+		TRY(fd_unix_connect(r->console_socket, SOCK_STREAM, &fd));
+	else if (r->console_fd >= 0)
+		fd = fcntl(r->console_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		return err_new(EINVAL, "process.terminal: needs --console-socket");
+	if (fd < 0)
+		return err_errno("console");
+	s->plan.plan.fd_console = plan_add_fd(&s->plan, fd);
+	return NULL;
+}
+
+static int duplicate(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* `start` connects here; the lock says "created" until the exec. */
+static err *plan_waiting(struct start *s)
+{
+	const struct start_request *r = s->request;
+	char path[PATH_MAX];
+	int fd;
+
+	TRY(container_hold_start(&s->container, &s->lock_fd));
+	s->plan.plan.fd_lock = plan_add_fd(&s->plan, TAKE_FD(s->lock_fd));
+	if (!r->wait)
+		return NULL;
+	snprintf(path, sizeof path, "/proc/self/fd/%d/" START_SOCKET, s->container.dir_fd);
+	TRY(fd_unix_listen(path, SOCK_SEQPACKET, 0600, &fd));
+	s->plan.plan.fd_listen = plan_add_fd(&s->plan, fd);
+	s->plan.plan.flags |= PLAN_WAIT;
+	return NULL;
+}
+
+static err *build_plan(struct start *s)
+{
+	const struct start_request *r = s->request;
+	auto_close int bundle = open(r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct plan_source source = {
+		.arena = s->arena,
+		.config = r->config,
+		.namespaces = &s->namespaces,
+		.bundle = r->bundle,
+		.bundle_fd = bundle,
+		.proc_fd = s->proc_fd,
+		.cgroup_fd = s->cgroup.fd,
+		.can_mount = capability_effective(CAP_SYS_ADMIN),
+		.warnings = r->warnings,
+	};
+
+	if (bundle < 0)
+		return err_errno("bundle '%s'", r->bundle);
+	s->plan.plan.id = plan_add_text(&s->plan, r->id);
+	s->plan.plan.flags |= s->namespaces.plan_flags | PLAN_MAKE_CWD |
+			      (r->no_pivot ? PLAN_NO_PIVOT : 0) |
+			      (r->no_new_keyring ? 0 : PLAN_KEYRING);
+	s->plan.plan.process.preserve_fds = r->preserve_fds;
+	s->plan.plan.fd_proc = plan_add_fd(&s->plan, duplicate(s->proc_fd));
+	TRY(plan_process(&s->plan, &source, s->process, false));
+	TRY(connect_console(s));
+	TRY(plan_root(&s->plan, &source));
+	TRY(plan_mounts(&s->plan, &source));
+	TRY(plan_linux(&s->plan, &source));
+	return start_plan_seccomp(s, r->config, r->root);
+}
+
+static err *create(struct start *s)
+{
+	const struct start_request *r = s->request;
+
+	TRY(plan_refuse_unsupported(r->config));
+	TRY(oci_config_check_start(r->config));
+	s->process = r->config->process;
+	s->table = steps_create;
+	plan_builder_init(&s->plan);
+	TRY(namespaces_plan(r->config, &s->namespaces));
+	TRY(plan_open_proc(&s->proc_fd));
+	TRY(container_create(s->arena, r->root, r->id, &s->container));
+	TRY(plan_cgroup(s));
+	TRY(fill_record(s));
+	TRY(container_save(&s->container));
+	TRY(container_save_config(&s->container, r->config_text, r->config_len));
+	TRY(make_cgroup(s));
+	TRY(build_plan(s));
+	TRY(plan_waiting(s));
+	TRY(start_image(s));
+	TRY(start_clone(s, s->namespaces.clone_flags, s->cgroup.fd));
+	fd_clear(&s->image_fd);
+	TRY(start_walk(s, rows));
+	/* The last descriptors that keep the container's things alive from outside. */
+	plan_builder_done(&s->plan);
+	return walk_give_turn(s->sock, STEP_COUNT);
+}
+
+/* Backwards through what was made; a failure on the way changes nothing about the first error. */
+static void undo(struct start *s)
+{
+	start_kill(s);
+	plan_builder_done(&s->plan);
+	if (s->made_cgroup) {
+		if (s->cgroup.made > 0)
+			IGNORE(cgroup_kill(&s->cgroup));
+		IGNORE(cgroup_remove(&s->cgroup));
+		s->made_cgroup = false;
+	}
+	if (s->container.dir_fd >= 0)
+		IGNORE(container_remove(&s->container));
+}
+
+err *start_create(struct arena *arena, const struct start_request *r, struct start *s)
+{
+	s->arena = arena;
+	s->request = r;
+	err *e = create(s);
+	if (e)
+		undo(s);
+	return e;
+}
+
+/* ---- start ---- */
+
+/* The listener of the container's filter to the agent that decides (config-linux.md, "Seccomp"). */
+static err *send_listener(const struct oci_seccomp *seccomp, const struct state_record *record,
+			  pid_t pid, int listener)
+{
+	auto_str struct str text = STR_INIT(STATE_TEXT_MAX);
+	static const char *const names[] = { "seccompFd" };
+	struct oci_process_state state = {
+		.version = record->oci_version,
+		.fds = { (const char **)names, 1 },
+		.pid = pid,
+		.metadata = seccomp->listener_metadata,
+		.state = {
+			.version = record->oci_version,
+			.id = record->id,
+			.status = OCI_CREATED,
+			.pid = record->pid,
+			.bundle = record->bundle,
+			.annotations = record->annotations,
+		},
+	};
+	auto_close int sock = -1;
+
+	oci_process_state_encode(&text, &state);
+	TRY(str_check(&text));
+	TRY(fd_unix_connect(seccomp->listener_path, SOCK_STREAM, &sock));
+	return fd_send(sock, text.data, text.len, &listener, 1);
+}
+
+err *start_wait_exec(struct walk *w, const struct oci_config *config, const struct state_record *record,
+		     pid_t pid)
+{
+	auto_close int listener = -1;
+	int second = -1;
+
+	TRY(walk_wait_exec(w, &listener));
+	if (listener < 0)
+		return NULL;
+	TRY(err_wrap(send_listener(config->linux.seccomp, record, pid, listener),
+		     "linux.seccomp.listenerPath"));
+	err *e = walk_wait_exec(w, &second);
+	fd_close(second);
+	return e;
+}
+
+static err *finish(struct arena *arena, struct walk *w, const struct oci_config *config,
+		   const struct state_record *record)
+{
+	TRY(start_wait_exec(w, config, record, record->pid));
+	/* runtime.md: a failing poststart hook stops the container's start, but it runs already. */
+	return run_hooks("poststart", &config->hooks.poststart, arena, record, STATE_RUNNING);
+}
+
+/* After the end of `run`: what delete would do. Another command may have deleted it meanwhile. */
+err *start_end(struct start *s)
+{
+	const struct start_request *r = s->request;
+	auto_container struct container c = CONTAINER_INIT;
+
+	container_done(&s->container);
+	err *e = container_open(s->arena, r->root, r->id, CONTAINER_LOCK, &c);
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	if (s->made_cgroup && s->cgroup.made > 0) {
+		TRY(cgroup_kill(&s->cgroup));
+		TRY(cgroup_remove(&s->cgroup));
+	}
+	e = run_hooks("poststop", &r->config->hooks.poststop, s->arena, &c.record, STATE_STOPPED);
+	TRY(container_remove(&c));
+	return e;
+}
+
+err *start_go(struct start *s)
+{
+	err *e = finish(s->arena, &s->walk, s->request->config, &s->container.record);
+
+	if (e)
+		undo(s);
+	return e;
+}
+
+static err *connect_waiting(struct container *c, int *ret_sock)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d/" START_SOCKET, c->dir_fd);
+	return fd_unix_connect(path, SOCK_SEQPACKET, ret_sock);
+}
+
+static err *load_config(struct container *c, const struct oci_config **ret)
+{
+	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+
+	TRY(container_load_config(c, &text));
+	return oci_config_decode(c->arena, "config.json", text.data, text.len, NULL, ret);
+}
+
+err *start_container(struct arena *arena, const char *root, const char *id)
+{
+	auto_container struct container c = CONTAINER_INIT;
+	const struct oci_config *config = NULL;
+	enum state_status status;
+	auto_close int sock = -1;
+
+	TRY(container_open(arena, root, id, CONTAINER_LOCK, &c));
+	TRY(container_status(&c, &status, NULL));
+	if (status != STATE_CREATED)
+		return err_new(EINVAL, "cannot start a container in the state '%s'",
+			       enum_name(state_status_names, (int)status));
+	TRY(load_config(&c, &config));
+	TRY(connect_waiting(&c, &sock));
+	TRY(walk_give_turn(sock, 0));
+	struct walk w = { .role = STEP_PARENT, .sock = sock };
+	TRY(finish(arena, &w, config, &c.record));
+	IGNORE(err_code(unlinkat(c.dir_fd, START_SOCKET, 0) < 0 ? errno : 0, "remove socket"));
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/* runtime/supervise.h: the foreground of run and exec: signals and terminal until the process ends. */
+#pragma once
+#include <sys/types.h>
+#include "base/err.h"
+
+/* Block every signal, so that none is lost between clone and supervise(); the child unblocks its own. */
+err *supervise_block_signals(void) MUST_CHECK;
+
+/* Forward signals to `pid`, a child of ours; copy between the caller's stdio and the terminal's
+ * master (-1: plain stdio); reap. Returns when `pid` ended: its exit status, or 128 + signal. */
+err *supervise(pid_t pid, int master, int *ret_status) MUST_CHECK;
+
+/* A connected pair: what a container is given as console, and where receive_terminal() gets the master. */
+err *console_pair(int *ret_ours, int *ret_theirs) MUST_CHECK;
+err *receive_terminal(int sock, int *ret_master) MUST_CHECK;
