@@ -1,0 +1,159 @@
+/* cmd/stube-runtime/common.c: from options to requests, shared by the commands. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cmd/stube-runtime/init-image.h"
+#include "cmd/stube-runtime/runtime.h"
+#include "oci/config.h"
+#include "runtime/state.h"
+
+err *runtime_root(struct arena *arena, const struct cli_context *c, const char **ret)
+{
+	const struct runtime_globals *g = c->globals;
+
+	if (!g->root)
+		return state_default_root(arena, ret);
+	*ret = g->root;
+	return NULL;
+}
+
+err *runtime_manager(const struct cli_context *c, enum cgroup_manager *ret)
+{
+	const struct runtime_globals *g = c->globals;
+	bool systemd = g->systemd_cgroup || str_equal(g->cgroup_manager, "systemd");
+
+	if (g->systemd_cgroup && g->cgroup_manager && !str_equal(g->cgroup_manager, "systemd"))
+		return err_new(EINVAL, "--systemd-cgroup contradicts --cgroup-manager=%s",
+			       g->cgroup_manager);
+	*ret = systemd				      ? CGROUP_SYSTEMD :
+	       str_equal(g->cgroup_manager, "disabled") ? CGROUP_DISABLED :
+							  CGROUP_CGROUPFS;
+	return NULL;
+}
+
+/* Rights over the host: user 0 of the initial user namespace, whose map is the identity over all ids. */
+static err *in_initial_namespace(bool *ret)
+{
+	auto_str struct str map = STR_INIT(64 * 1024);
+	unsigned inside, outside, size;
+
+	TRY(file_read(AT_FDCWD, "/proc/self/uid_map", &map));
+	*ret = sscanf(map.data, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 &&
+	       outside == 0 && size == UINT32_MAX;
+	return NULL;
+}
+
+err *runtime_is_rootless(const struct cli_context *c, bool *ret)
+{
+	const struct runtime_globals *g = c->globals;
+	bool initial = false;
+
+	if (g->rootless && !str_equal(g->rootless, "auto")) {
+		*ret = str_equal(g->rootless, "true");
+		return NULL;
+	}
+	if (geteuid() == 0)
+		TRY(in_initial_namespace(&initial));
+	*ret = !initial;
+	return NULL;
+}
+
+void runtime_log_warnings(const struct strv *warnings)
+{
+	for (size_t i = 0; i < warnings->count; i++)
+		log_warning(warnings->items[i], NULL);
+}
+
+static void print_step(const struct step *row)
+{
+	log_debug("step", "name", row->name, "role", row->role == STEP_PARENT ? "parent" : "child", "why",
+		  row->why, NULL);
+}
+
+void (*runtime_step_printer(const struct cli_context *c))(const struct step *row)
+{
+	const struct runtime_globals *g = c->globals;
+
+	return g->debug || str_equal(g->log_level, "debug") ? print_step : NULL;
+}
+
+err *runtime_check_preserved(uint64_t count)
+{
+	const char *listen = getenv("LISTEN_FDS");
+	uint64_t expected = 0;
+
+	if (listen && !str_to_u64(listen, &expected))
+		return err_new(EINVAL, "LISTEN_FDS: '%s' is no number", listen);
+	if (count > 1024 || expected > 1024)
+		return err_new(EINVAL, "--preserve-fds: too many");
+	for (uint64_t i = 0; i < count; i++)
+		if (fcntl(3 + (int)i, F_GETFD) < 0)
+			return err_new(EBADF, "--preserve-fds: descriptor %d is not open", 3 + (int)i);
+	return NULL;
+}
+
+/* runc and crun add the descriptors of socket activation to those of --preserve-fds. */
+static err *count_preserved(uint64_t asked, uint32_t *ret)
+{
+	const char *listen = getenv("LISTEN_FDS");
+	uint64_t activated = 0;
+
+	if (listen && !str_to_u64(listen, &activated))
+		return err_new(EINVAL, "LISTEN_FDS: '%s' is no number", listen);
+	uint64_t count = asked + activated;
+	TRY(runtime_check_preserved(count));
+	*ret = (uint32_t)count;
+	return NULL;
+}
+
+static err *load_config(struct arena *arena, const char *bundle, const char *file, struct strv *warnings,
+			struct start_request *r)
+{
+	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+	char path[PATH_MAX];
+	char *copy;
+
+	snprintf(path, sizeof path, "%s%s%s", *file == '/' ? "" : bundle, *file == '/' ? "" : "/", file);
+	TRY(file_read(AT_FDCWD, path, &text));
+	TRY(oci_config_decode(arena, "config.json", text.data, text.len, warnings, &r->config));
+	TRY_ALLOC(arena, copy, arena_strndup(arena, text.data, text.len));
+	r->config_text = copy;
+	r->config_len = text.len;
+	return NULL;
+}
+
+err *runtime_start_request(struct arena *arena, const struct cli_context *c,
+			   const struct start_args *a, struct strv *warnings, struct start_request *r)
+{
+	char bundle[PATH_MAX];
+	char *copy;
+
+	*r = (struct start_request){
+		.id = c->operands[0],
+		.console_socket = a->console_socket,
+		.console_fd = -1,
+		.pid_file = a->pid_file,
+		.no_pivot = a->no_pivot,
+		.no_new_keyring = a->no_new_keyring,
+		.init = init_image_begin,
+		.init_len = (size_t)(init_image_end - init_image_begin),
+		.warnings = warnings,
+		.print = runtime_step_printer(c),
+	};
+	TRY(state_check_id(r->id));
+	TRY(count_preserved(a->preserve_fds, &r->preserve_fds));
+	TRY(runtime_root(arena, c, &r->root));
+	TRY(runtime_manager(c, &r->manager));
+	TRY(runtime_is_rootless(c, &r->rootless));
+	if (!realpath(a->bundle ? a->bundle : ".", bundle))
+		return err_errno("bundle '%s'", a->bundle ? a->bundle : ".");
+	TRY_ALLOC(arena, copy, arena_strdup(arena, bundle));
+	r->bundle = copy;
+	return err_wrap(load_config(arena, bundle, a->config ? a->config : "config.json", warnings, r),
+			"bundle '%s'", bundle);
+}

@@ -1,0 +1,71 @@
+/* cmd/stube-runtime/create.c: the commands create and start. */
+#include "base/log.h"
+#include "cmd/stube-runtime/runtime.h"
+
+static err *create_run(const struct cli_context *c, int *ret_status)
+{
+	auto_arena struct arena *arena = NULL;
+	auto_strv struct strv warnings = STRV_INIT(256);
+	auto_start struct start s = START_INIT;
+	struct start_request request;
+
+	(void)ret_status;
+	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
+	TRY(runtime_start_request(arena, c, c->args, &warnings, &request));
+	request.wait = true;
+	err *e = start_create(arena, &request, &s);
+	runtime_log_warnings(&warnings);
+	return err_wrap(e, "container '%s'", request.id);
+}
+
+#define OPT_STRUCT struct start_args
+/* clang-format off */
+static const struct cli_option create_options[] = {
+	OPT('b', "bundle",         CLI_STRING, bundle,         "DIR",  "directory with config.json (default: the current one)"),
+	OPT('f', "config",         CLI_STRING, config,         "FILE", "another name for config.json"),
+	OPT(0,   "console-socket", CLI_STRING, console_socket, "PATH", "Unix socket that receives the terminal"),
+	OPT(0,   "pid-file",       CLI_STRING, pid_file,       "FILE", "write the process id of the container there"),
+	OPT(0,   "preserve-fds",   CLI_UINT,   preserve_fds,   "N",    "pass on N descriptors from 3 on"),
+	OPT(0,   "no-pivot",       CLI_FLAG,   no_pivot,       NULL,   "do not use pivot_root (the host runs from an initramfs)"),
+	OPT(0,   "no-new-keyring", CLI_FLAG,   no_new_keyring, NULL,   "keep the caller's session keyring"),
+	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,  NULL,   "accepted, without effect"),
+	{0}
+};
+/* clang-format on */
+#undef OPT_STRUCT
+
+const struct cli_command cmd_create = {
+	.name = "create",
+	.operands = "ID",
+	.summary = "Make a container whose program waits for start",
+	.example = "stube-runtime create --bundle /srv/bundle web",
+	.options = create_options,
+	.args_size = sizeof(struct start_args),
+	.min = 1,
+	.max = 1,
+	.run = create_run,
+};
+
+static err *start_run(const struct cli_context *c, int *ret_status)
+{
+	auto_arena struct arena *arena = NULL;
+	const char *root = NULL;
+
+	(void)ret_status;
+	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
+	TRY(runtime_root(arena, c, &root));
+	return err_wrap(start_container(arena, root, c->operands[0]), "container '%s'", c->operands[0]);
+}
+
+static const struct cli_option no_options[] = { { 0 } };
+
+const struct cli_command cmd_start = {
+	.name = "start",
+	.operands = "ID",
+	.summary = "Execute the program of a container that was created",
+	.example = "stube-runtime start web",
+	.options = no_options,
+	.min = 1,
+	.max = 1,
+	.run = start_run,
+};

@@ -1,0 +1,85 @@
+/* cmd/stube-runtime/main.c: the OCI runtime's command line, a drop-in for runc and crun. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cmd/stube-runtime/runtime.h"
+#include "oci/config.h"
+#include "runtime/kernel.h"
+
+#define OPT_STRUCT struct runtime_globals
+/* clang-format off */
+static const struct cli_option global_options[] = {
+	OPT(0,   "root",           CLI_STRING, root,           "DIR",                          "where the state of containers is kept"),
+	OPT(0,   "log",            CLI_STRING, log,            "FILE",                         "write the log there instead of stderr; journald:ID for the journal"),
+	OPT(0,   "log-format",     CLI_CHOICE, log_format,     "text|json",                    "how log lines look"),
+	OPT(0,   "log-level",      CLI_CHOICE, log_level,      "error|warning|info|debug",     "from which level on to log"),
+	OPT(0,   "debug",          CLI_FLAG,   debug,          NULL,                           "log each step of a start"),
+	OPT(0,   "cgroup-manager", CLI_CHOICE, cgroup_manager, "cgroupfs|systemd|disabled",    "who makes the container's cgroup"),
+	OPT(0,   "systemd-cgroup", CLI_FLAG,   systemd_cgroup, NULL,                           "the same as --cgroup-manager=systemd"),
+	OPT(0,   "rootless",       CLI_CHOICE, rootless,       "true|false|auto",              "whether to expect the rights of an ordinary user"),
+	OPT_HIDDEN(0, "criu",      CLI_STRING, criu,           "PATH",                         "accepted, without effect"),
+	{0}
+};
+/* clang-format on */
+#undef OPT_STRUCT
+
+static const struct cli_command *const commands[] = {
+	&cmd_create, &cmd_start, &cmd_run, &cmd_exec, NULL,
+};
+
+/* "NAME version X", then "spec: X", as tools parse them; under the name it was called by, because some
+ * look for "runc version". */
+static void print_version(void)
+{
+	printf("stube-runtime version %s\nspec: %s\n", stube_version, OCI_VERSION);
+}
+
+static err *setup(const void *globals)
+{
+	const struct runtime_globals *g = globals;
+	static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
+	enum log_level level = g->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+
+	for (int i = 0; !g->debug && levels[i]; i++)
+		if (str_equal(g->log_level, levels[i]))
+			level = (enum log_level)i;
+	/* What a caller leaked must reach neither hooks nor the container; --preserve-fds opens again. */
+	(void)k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	return log_open(g->log, str_equal(g->log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+			level);
+}
+
+/* Callers read the log's last error (--log), people read stderr: both get it. */
+static void report(const err *e)
+{
+	log_err(e);
+	if (log_fd() != 2) {
+		auto_str struct str text = STR_INIT(64 * 1024);
+
+		err_format(e, &text);
+		fprintf(stderr, "%s\n", text.data);
+	}
+	const char *hint = err_first_hint(e);
+	if (hint)
+		fprintf(stderr, "%s\n", hint);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct cli_program program = {
+		.name = "stube-runtime",
+		.summary = "Start and manage containers as the OCI runtime specification says",
+		.example = "stube-runtime run --bundle /srv/bundle web\n"
+			   "stube-runtime --root /run/test create -b /srv/bundle --pid-file /run/web.pid web",
+		.options = global_options,
+		.globals_size = sizeof(struct runtime_globals),
+		.commands = commands,
+		.setup = setup,
+		.version = print_version,
+		.report = report,
+	};
+
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,46 @@
+/* cmd/stube-runtime/runtime.h: what the runtime's commands share. One file a command, each ends in its entry. */
+#pragma once
+#include <stdbool.h>
+#include "base/arena.h"
+#include "base/cli.h"
+#include "runtime/cgroup.h"
+#include "runtime/start.h"
+#include "runtime/steps.h"
+
+#define RUNTIME_ARENA_MAX (64u << 20)
+
+/* Options before the command; of runc and crun both. */
+struct runtime_globals {
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *criu;
+	bool debug, systemd_cgroup;
+};
+
+/* --root, or its default; in the arena. */
+err *runtime_root(struct arena *arena, const struct cli_context *c, const char **ret) MUST_CHECK;
+err *runtime_manager(const struct cli_context *c, enum cgroup_manager *ret) MUST_CHECK;
+
+/* Whether the caller lacks the host's root rights; --rootless decides over what is seen. */
+err *runtime_is_rootless(const struct cli_context *c, bool *ret) MUST_CHECK;
+
+/* Warnings of a decoded document into the log. */
+void runtime_log_warnings(const struct strv *warnings);
+
+/* Rows into the debug log; NULL without --debug. */
+void (*runtime_step_printer(const struct cli_context *c))(const struct step *row);
+
+/* Open --preserve-fds descriptors must exist: an own one must never land among them. */
+err *runtime_check_preserved(uint64_t count) MUST_CHECK;
+
+/* create and run: options that they share, and the request they become. */
+struct start_args {
+	const char *bundle, *config, *console_socket, *pid_file;
+	uint64_t preserve_fds;
+	bool no_pivot, no_new_keyring, no_subreaper, detach, keep;
+};
+err *runtime_start_request(struct arena *arena, const struct cli_context *c,
+			   const struct start_args *a, struct strv *warnings,
+			   struct start_request *ret) MUST_CHECK;
+
+extern const struct cli_command cmd_create, cmd_run, cmd_start, cmd_exec;
+extern const struct cli_command cmd_state, cmd_list, cmd_kill, cmd_delete, cmd_ps, cmd_pause, cmd_resume;
+extern const struct cli_command cmd_spec, cmd_features;

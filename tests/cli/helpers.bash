@@ -1,0 +1,95 @@
+# tests/cli/helpers.bash: bundles with busybox, private --root, and a clean-up that leaves nothing behind.
+# Use: load helpers; setup() { rt_setup; }; teardown() { rt_teardown; }
+
+RT_BIN=${RT_BIN:-$BATS_TEST_DIRNAME/../../build/bin/stube-runtime}
+
+# A directory T for the test, the runtime's --root in it, and the prefix of container ids in $ID.
+rt_setup() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/stube-rt.XXXXXX")
+	ROOT=$T/state
+	ID=t${T##*.}
+	# The hierarchy the runtime uses: v2 alone, or beside v1.
+	CGROUP=/sys/fs/cgroup
+	[ -e "$CGROUP/cgroup.procs" ] || CGROUP=/sys/fs/cgroup/unified
+}
+
+rt() {
+	"$RT_BIN" --root "$ROOT" "$@"
+}
+
+# Make the bundle $T/NAME: rt_bundle NAME [JQ-FILTER]. Its root has busybox under the usual names.
+rt_bundle() {
+	local dir=$T/$1
+	mkdir -p "$dir/rootfs"/{bin,etc,tmp,proc,sys,dev,root}
+	cp /bin/busybox "$dir/rootfs/bin/busybox"
+	local name
+	for name in sh ls cat id mount ps env sleep true false echo stat grep head readlink tty stty touch \
+		mkdir hostname ip kill dd wc sort cut pwd umount; do
+		ln -s busybox "$dir/rootfs/bin/$name"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000:web:/home/web:/bin/sh\n' > "$dir/rootfs/etc/passwd"
+	rt_config "$1" "${2:-.}"
+}
+
+# Write $T/NAME/config.json: the base below, changed by a jq filter.
+rt_config() {
+	jq -n --arg dir "$T/$1" "$(rt_base) | ${2:-.}" > "$T/$1/config.json"
+}
+
+rt_base() {
+	cat <<-'EOF'
+	{
+	  ociVersion: "1.0.2",
+	  process: {
+	    user: {uid: 0, gid: 0}, args: ["true"], cwd: "/",
+	    env: ["PATH=/bin", "TERM=xterm"],
+	    capabilities: (["CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_CHOWN"] | {bounding: ., effective: ., permitted: .}),
+	    noNewPrivileges: true
+	  },
+	  root: {path: "rootfs"},
+	  hostname: "stube",
+	  mounts: [
+	    {destination: "/proc", type: "proc", source: "proc"},
+	    {destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+	    {destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
+	    {destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777"]},
+	    {destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]}
+	  ],
+	  linux: {
+	    namespaces: ["pid", "mount", "ipc", "uts", "network"] | map({type: .}),
+	    maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/acpi", "/sys/firmware"],
+	    readonlyPaths: ["/proc/sys", "/proc/sysrq-trigger"]
+	  }
+	}
+	EOF
+}
+
+# jq filters that tests combine.
+rt_args() { # WORD...: process.args
+	jq -nc '$ARGS.positional' --args -- "$@" | sed 's/^/.process.args = /'
+}
+rt_sh() { # SCRIPT: run by sh
+	rt_args sh -c "$1"
+}
+RT_USERNS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
+
+rt_pid() {
+	rt state "$1" | jq .pid
+}
+
+# Kill what is left, by recorded pid or by the container's own cgroup; remove cgroups and directories.
+rt_teardown() {
+	local state pid
+	for state in "$ROOT"/*/state.json; do
+		[ -e "$state" ] || continue
+		pid=$(jq -r .pid "$state")
+		[ "$pid" -gt 1 ] 2> /dev/null && kill -9 "$pid" 2> /dev/null
+	done
+	for dir in "$CGROUP"/"$ID"*; do
+		[ -d "$dir" ] || continue
+		echo 1 > "$dir/cgroup.kill"
+		for _ in {1..50}; do rmdir "$dir" 2> /dev/null && break; sleep 0.1; done
+	done
+	grep -q " $T" /proc/self/mountinfo && umount -R "$T"/* 2> /dev/null
+	rm -rf "$T"
+}
