@@ -12,3 +12,7 @@ struct stube_globals {
 
 extern const struct cli_command cmd_info;
 extern const struct cli_command cmd_version;
+extern const struct cli_command cmd_pull, cmd_push, cmd_images, cmd_image, cmd_login, cmd_logout;
+
+/* Below `image`. */
+extern const struct cli_command cmd_image_pack;

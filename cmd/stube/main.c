@@ -23,6 +23,12 @@ static err *setup(const void *args)
 }
 
 static const struct cli_command *const commands[] = {
+	&cmd_pull,
+	&cmd_push,
+	&cmd_images,
+	&cmd_image,
+	&cmd_login,
+	&cmd_logout,
 	&cmd_info,
 	&cmd_version,
 	NULL,
