@@ -1,0 +1,140 @@
+/* runtime/delete.c: the end of a container. */
+#include "runtime/delete.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "runtime/cgroup.h"
+#include "runtime/hooks.h"
+
+enum { KILL_TIMEOUT_MS = 10000 };
+
+/* ---- hooks ---- */
+
+static err *copy_strings(struct arena *arena, const struct strings *from, const char *const **ret)
+{
+	const char **copy;
+
+	TRY_ALLOC(arena, copy, arena_array(arena, from->count + 1, sizeof *copy));
+	if (from->count)
+		memcpy(copy, from->items, from->count * sizeof *copy);
+	*ret = copy;
+	return NULL;
+}
+
+err *container_run_hooks(struct arena *arena, const char *kind, const struct oci_hook_list *list,
+			 const struct state_record *record, enum state_status status)
+{
+	auto_str struct str state = STR_INIT(STATE_RECORD_MAX);
+	struct hook *hooks;
+
+	if (!list->count)
+		return NULL;
+	TRY(state_json(record, status, false, 0, &state));
+	TRY_ALLOC(arena, hooks, arena_array(arena, list->count, sizeof *hooks));
+	for (size_t i = 0; i < list->count; i++) {
+		const struct oci_hook *h = &list->items[i];
+		hooks[i].path = h->path;
+		hooks[i].timeout = h->timeout ? *h->timeout : 0;
+		TRY(copy_strings(arena, &h->env, &hooks[i].env));
+		if (h->args.count)
+			TRY(copy_strings(arena, &h->args, &hooks[i].args));
+	}
+	return hooks_run(kind, hooks, list->count, state.data, state.len, record->bundle);
+}
+
+static err *run_poststop(struct container *c)
+{
+	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+	const struct oci_config *config = NULL;
+
+	TRY(container_load_config(c, &text));
+	TRY(oci_config_decode(c->arena, "config.json", text.data, text.len, NULL, &config));
+	return container_run_hooks(c->arena, "poststop", &config->hooks.poststop, &c->record, STATE_STOPPED);
+}
+
+/* ---- the end ---- */
+
+static err *end_cgroup(struct container *c)
+{
+	auto_cgroup_root struct cgroup_root root = { .fd = -1 };
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+
+	if (!c->record.cgroup)
+		return NULL;
+	TRY(cgroup_root_open(c->arena, &root));
+	TRY(cgroup_open(c->arena, &root, c->record.cgroup, c->record.cgroup_made, &cg));
+	/* With a pid namespace of its own everybody is gone with init; else those that init left. */
+	TRY(cgroup_kill(&cg));
+	return cgroup_remove(&cg);
+}
+
+err *container_end(struct container *c, struct strv *warnings)
+{
+	TRY(end_cgroup(c));
+	err *hooks = c->record.poststop ? run_poststop(c) : NULL;
+	if (hooks && warnings) {
+		auto_str struct str text = STR_INIT(8192);
+		err_format(hooks, &text);
+		strv_add(warnings, text.data);
+	}
+	/* runtime.md, "Lifecycle" 13: a poststop hook that fails is logged, the rest goes on. */
+	err_free(hooks);
+	return container_remove(c);
+}
+
+static err *kill_init(struct container *c, int pidfd)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return err_errno("kill container '%s'", c->record.id);
+	int n;
+	do
+		n = poll(&ended, 1, KILL_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return err_new(ETIMEDOUT, "container '%s' did not end within %d s of SIGKILL", c->record.id,
+			       KILL_TIMEOUT_MS / 1000);
+	return NULL;
+}
+
+static err *delete_opened(struct container *c, bool force, struct strv *warnings)
+{
+	enum state_status status;
+	auto_close int pidfd = -1;
+
+	TRY(container_status(c, &status, &pidfd));
+	if (status != STATE_STOPPED && status != STATE_CREATED && !force)
+		return err_new(EBUSY, "cannot delete container %s that is not stopped: %s", c->record.id,
+			       enum_name(state_status_names, (int)status));
+	if (pidfd >= 0)
+		TRY(kill_init(c, pidfd));
+	return container_end(c, warnings);
+}
+
+err *container_delete(struct arena *arena, const char *root, const char *id, bool force, struct strv *warnings)
+{
+	auto_container struct container c = CONTAINER_INIT;
+	bool cleaned = false;
+
+	TRY(state_check_id(id));
+	err *e = container_open(arena, root, id, CONTAINER_LOCK, &c);
+	if (!e)
+		return delete_opened(&c, force, warnings);
+	if (e->code == EINVAL && force) {
+		err_free(e);
+		return state_discard(root, id);
+	}
+	if (e->code != ENOENT)
+		return e;
+	err *clean = state_clean_leftover(arena, root, id, &cleaned);
+	if (clean || cleaned || force) {
+		err_free(e);
+		return clean;
+	}
+	return e;
+}
