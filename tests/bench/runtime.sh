@@ -26,7 +26,6 @@ bundle() { # folder, jq program
 		| del(.linux.resources.devices) | $2" "$top/spec.json" > "$top/$1/config.json"
 }
 build/bin/stube-runtime spec > "$top/spec.json" 2>/dev/null || (cd "$top" && crun spec && mv config.json spec.json)
-[ -s "$top/spec.json" ] || mv config.json "$top/spec.json"
 bundle plain '.'
 bundle sleep '.process.args = ["/payload", "sleep"]'
 bundle nocgroup '.linux.namespaces |= map(select(.type != "cgroup"))'
@@ -34,7 +33,7 @@ if [ -r "${STUBE_SECCOMP:-/usr/share/containers/seccomp.json}" ]; then
 	# Engines resolve the profile's conditions; here: what a container without capabilities gets.
 	jq '{defaultAction, defaultErrnoRet: (.defaultErrnoRet // 1),
 		architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-		syscalls: [.syscalls[] | select((.includes.caps // []) == [] and (.includes.arches // []) == []
+		syscalls: [.syscalls[] | select((.includes.caps // []) == [] and ((.includes.arches // []) == [] or (.includes.arches | index("amd64")))
 			and (.includes.minKernel // "") == "" and (.excludes.caps // []) == [])
 			| {names, action} + (if (.args // []) == [] then {} else {args: [.args[] | {index, value, valueTwo, op}]} end)
 			+ (if .errnoRet then {errnoRet} else {} end)]}' \
