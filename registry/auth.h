@@ -26,7 +26,7 @@ struct auth {
 	enum auth_kind kind;
 	char *username; /* NULL unless AUTH_BASIC */
 	char *secret;   /* NULL for AUTH_NONE; wiped by auth_done() */
-	char *source;   /* for explanations: "auth.json '/root/...', key 'host/a'"; never a secret */
+	char *source;   /* for explanations: "FILE, key 'host/a'"; never a secret */
 };
 void auth_done(struct auth *a);
 DEFINE_CLEANUP_OF(struct auth, auth_done)

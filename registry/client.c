@@ -25,6 +25,7 @@ static err *open_http(const struct registry_options *o, struct registry *r)
 	str_addf(&agent, "stube/%s", stube_version);
 	struct http_options http = {
 		.user_agent = agent.data, .certs_dirs = o->certs_dirs, .unverified = o->insecure,
+		.stall_timeout = o->stall_timeout,
 	};
 	return http_client_new(&http, &r->http);
 }

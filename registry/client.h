@@ -31,6 +31,7 @@ struct registry_options {
 	                                  with NULL; "*" is every host; may be NULL */
 	const char *const *certs_dirs; /* see net/http.h; NULL: the usual ones */
 	unsigned tries;                /* of one step; 0: 5 */
+	int64_t stall_timeout;         /* nanoseconds without any byte that end a request; 0: 30 s */
 	int64_t time_limit;            /* nanoseconds of one call without any progress; 0: 3 minutes */
 	const atomic_bool *cancel;     /* becomes true: calls end with ECANCELED; may be NULL */
 	registry_notice_fn *notice;    /* may be NULL */

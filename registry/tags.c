@@ -7,6 +7,7 @@
 #define PAGE_MAX   (4u << 20)
 #define PAGES_MAX  2000
 #define PAGE_SIZE  1000
+#define EMPTY_MAX  10 /* pages one after the other that bring nothing */
 
 static err *restart(const struct http_response *response UNUSED, void *user)
 {
@@ -63,7 +64,7 @@ static err *list(const struct call *c, struct strv *tags)
 	call_url(c, &first, "tags/list?n=%d", PAGE_SIZE);
 	TRY(str_check(&first));
 	TRY(url_parse(first.data, &url));
-	for (;;) {
+	for (unsigned empty = 0;;) {
 		auto_http_response struct http_response r = HTTP_RESPONSE_INIT;
 		auto_str struct str link = STR_INIT(URL_MAX);
 		if (strv_contains(&seen, url.text))
@@ -77,7 +78,11 @@ static err *list(const struct call *c, struct strv *tags)
 		TRY(call_send_patiently(c, &q, &r));
 		if (r.status != 200)
 			return status_error(q.method, &r);
+		size_t before = tags->count;
 		TRY(err_wrap(take_page(&body, tags), "GET '%s'", url.text));
+		empty = tags->count > before ? 0 : empty + 1;
+		if (empty >= EMPTY_MAX)
+			return err_new(ELOOP, "GET '%s': %d pages one after the other without a tag", url.text, EMPTY_MAX);
 		if (!next_link(&r, &link))
 			return NULL;
 		struct url next;

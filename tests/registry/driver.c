@@ -1,6 +1,6 @@
 /* tests/registry/driver.c: the registry client as a command line, for tests without an image store.
  *
- * driver [-i HOST] [-c CERTS_DIR] [-a AUTH_FILE] [-u NAME:PASSWORD] [-t TRIES] COMMAND REF ...
+ * driver [-i HOST] [-c CERTS_DIR] [-a AUTH_FILE] [-u NAME:PASSWORD] [-t TRIES] [-s STALL_SECONDS] COMMAND REF ...
  *   get-manifest REF | head REF | put-manifest REF TYPE FILE | delete REF | tags REF | explain REF
  *   get-blob REF DIGEST SIZE [PART]   appends to PART, whose bytes count as received; else to stdout
  *   put-blob REF FILE [CHUNK|0 [MOUNT_FROM]] | exists REF DIGEST | delete-blob REF DIGEST
@@ -266,7 +266,7 @@ static err *run(int argc, char **argv)
 	const char *insecure[2] = { 0 }, *certs[2] = { 0 };
 	struct registry_options o = { .notice = notice };
 	int c;
-	while ((c = getopt(argc, argv, "i:c:a:u:t:")) != -1) {
+	while ((c = getopt(argc, argv, "i:c:a:u:t:s:")) != -1) {
 		uint64_t number;
 		char *colon;
 		switch (c) {
@@ -293,6 +293,11 @@ static err *run(int argc, char **argv)
 			if (!str_to_u64(optarg, &number))
 				return err_new(EINVAL, "-t NUMBER");
 			o.tries = (unsigned)number;
+			break;
+		case 's':
+			if (!str_to_u64(optarg, &number))
+				return err_new(EINVAL, "-s SECONDS");
+			o.stall_timeout = (int64_t)number * 1000000000;
 			break;
 		default:
 			return err_new(EINVAL, "unknown option");
