@@ -281,16 +281,24 @@ static bool waits_for_start(const struct container *c)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-static err *is_paused(const struct container *c, bool *ret)
+err *container_open_cgroup(const struct container *c, struct cgroup *ret)
 {
 	auto_cgroup_root struct cgroup_root root = { .fd = -1 };
+
+	if (!c->record.cgroup)
+		return err_new(ENOTSUP, "container '%s' has no cgroup of its own", c->record.id);
+	TRY(cgroup_root_open(c->arena, &root));
+	return cgroup_open(c->arena, &root, c->record.cgroup, c->record.cgroup_made, ret);
+}
+
+static err *is_paused(const struct container *c, bool *ret)
+{
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 
 	*ret = false;
 	if (!c->record.cgroup)
 		return NULL;
-	TRY(cgroup_root_open(c->arena, &root));
-	TRY(cgroup_open(c->arena, &root, c->record.cgroup, 0, &cg));
+	TRY(container_open_cgroup(c, &cg));
 	return cgroup_is_frozen(&cg, ret);
 }
 

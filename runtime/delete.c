@@ -60,13 +60,11 @@ static err *run_poststop(struct container *c)
 
 static err *end_cgroup(struct container *c)
 {
-	auto_cgroup_root struct cgroup_root root = { .fd = -1 };
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 
 	if (!c->record.cgroup)
 		return NULL;
-	TRY(cgroup_root_open(c->arena, &root));
-	TRY(cgroup_open(c->arena, &root, c->record.cgroup, c->record.cgroup_made, &cg));
+	TRY(container_open_cgroup(c, &cg));
 	/* With a pid namespace of its own everybody is gone with init; else those that init left. */
 	TRY(cgroup_kill(&cg));
 	return cgroup_remove(&cg);

@@ -98,6 +98,10 @@ err *container_hold_start(struct container *c, int *ret_fd) MUST_CHECK;
 /* Status of now. *ret_pidfd (may be NULL): init, -1 when stopped or creating; yours to close. */
 err *container_status(struct container *c, enum state_status *ret, int *ret_pidfd) MUST_CHECK;
 
+/* The container's cgroup, opened; ENOTSUP when it has none of its own. One that is gone: cgroup.h. */
+struct cgroup;
+err *container_open_cgroup(const struct container *c, struct cgroup *ret) MUST_CHECK;
+
 /* Start time of a process, for the record; ESRCH. */
 err *state_start_time(pid_t pid, uint64_t *ret) MUST_CHECK;
 

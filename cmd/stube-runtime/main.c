@@ -26,7 +26,8 @@ static const struct cli_option global_options[] = {
 #undef OPT_STRUCT
 
 static const struct cli_command *const commands[] = {
-	&cmd_create, &cmd_start, &cmd_run, &cmd_exec, NULL,
+	&cmd_create, &cmd_start, &cmd_run, &cmd_exec, &cmd_state, &cmd_list, &cmd_kill, &cmd_delete,
+	&cmd_ps, &cmd_pause, &cmd_resume, NULL,
 };
 
 /* "NAME version X", then "spec: X", as tools parse them; under the name it was called by, because some

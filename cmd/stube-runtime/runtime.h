@@ -5,6 +5,7 @@
 #include "base/cli.h"
 #include "runtime/cgroup.h"
 #include "runtime/start.h"
+#include "runtime/state.h"
 #include "runtime/steps.h"
 
 #define RUNTIME_ARENA_MAX (64u << 20)
@@ -40,6 +41,15 @@ struct start_args {
 err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 			   const struct start_args *a, struct strv *warnings,
 			   struct start_request *ret) MUST_CHECK;
+
+/* Open the container that the first operand names; the arena must outlive it. */
+err *runtime_open(struct arena *arena, const struct cli_context *c, enum container_access access,
+		  struct container *ret) MUST_CHECK;
+
+/* Call `act` for the id in the first operand, or with `regex` for every container whose id matches that
+ * extended regular expression. The rest goes on after a failure; the first failure is returned. */
+err *runtime_each(struct arena *arena, const struct cli_context *c, bool regex,
+		  err *(*act)(void *data, const char *root, const char *id), void *data) MUST_CHECK;
 
 extern const struct cli_command cmd_create, cmd_run, cmd_start, cmd_exec;
 extern const struct cli_command cmd_state, cmd_list, cmd_kill, cmd_delete, cmd_ps, cmd_pause, cmd_resume;
