@@ -367,14 +367,14 @@ static const struct cli_command cmd_fsck = {
 };
 
 static const struct cli_command *const subcommands[] = {
-	&cmd_rm, &cmd_tag, &cmd_inspect, &cmd_gc, &cmd_fsck, NULL,
+	&cmd_image_pack, &cmd_rm, &cmd_tag, &cmd_inspect, &cmd_gc, &cmd_fsck, NULL,
 };
 
 const struct cli_command cmd_image = {
 	.name = "image",
 	.operands = "COMMAND",
 	.summary = "Make images and care for the image store",
-	.example = "stube image pack --tag localhost/portal:1 ./portal\n"
+	.example = "stube image pack ./portal localhost/portal:1\n"
 		   "stube image gc",
 	.subcommands = subcommands,
 };
