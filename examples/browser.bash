@@ -14,6 +14,7 @@ browser_open() {
 	[ -e "$PAGE" ] || : > "$PAGE"
 }
 
+# shellcheck disable=SC2034 # STATUS and LOCATION are for the caller
 browser_request() {
 	local answer
 	answer=$("${BROWSER_CURL[@]}" --silent --show-error --max-time 20 --noproxy '*' \

@@ -15,3 +15,17 @@ all: examples
 .PHONY: examples
 # The portal carries its style sheet.
 $(O)/examples/portal/assets.o: examples/portal/style.css
+
+# Their images' trees: a program with its libraries each, packed by `stube image pack`.
+image_files_bayernid := examples/bayernid/users.json:/etc/bayernid/users.json
+build/examples/image/%.made: build/examples/% examples/image-tree.sh examples/bayernid/users.json
+	$(call say,TREE,$(@:.made=))
+	$(Q)examples/image-tree.sh $< $(@:.made=) $(image_files_$*) && touch $@
+example-images: $(EXAMPLES:%=build/examples/image/%.made)
+
+# Needs root, for sandboxes; everything it makes lies in a temporary directory and is removed again.
+demo:
+	$(Q)./deps build demo
+	$(Q)$(MAKE) --no-print-directory all example-images
+	$(Q)examples/demo.sh
+.PHONY: example-images demo

@@ -1,0 +1,91 @@
+# examples/confinement.bash: how the three services are confined, as the kernel tells it.
+#
+#	confinement_table PID PID PID   gathers and prints, in the order of $SERVICES
+#	confinement_check               says on stdout what is not as it must be; status 1 then
+
+declare -A SEEN
+
+namespace() { readlink "/proc/$1/ns/$2" 2> /dev/null | tr -dc 0-9; }
+status_of() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+
+# One process's facts into SEEN[INDEX,NAME].
+confinement_read() {
+	local i=$1 pid=$2 name
+	# shellcheck disable=SC2034 # the other two stand in the same line of the file
+	read -r first host size < "/proc/$pid/uid_map"
+	SEEN[$i,process]=$(tr '\0' ' ' < "/proc/$pid/cmdline")
+	SEEN[$i,pid inside]=$(status_of "$pid" NSpid | awk '{ print $NF }')
+	SEEN[$i,user inside]=$(($(status_of "$pid" Uid | cut -f2) - host))
+	SEEN[$i,user on the host]=$(status_of "$pid" Uid | cut -f2)
+	SEEN[$i,ids of its own]="$host+$size"
+	for name in CapInh CapPrm CapEff CapBnd CapAmb; do
+		SEEN[$i,capabilities]+="$(status_of "$pid" $name | sed 's/^0*//; s/^$/0/') "
+	done
+	SEEN[$i,no new privileges]=$(status_of "$pid" NoNewPrivs)
+	SEEN[$i,system call filter]="mode $(status_of "$pid" Seccomp), $(status_of "$pid" Seccomp_filters) filter"
+	for name in user mnt pid ipc uts cgroup net; do
+		SEEN[$i,$name namespace]=$(namespace "$pid" $name)
+	done
+	SEEN[$i,root file system]=$(awk '$5 == "/" { split($6, o, ","); print o[1] "," $(NF - 2) }' "/proc/$pid/mountinfo" | tail -1)
+	SEEN[$i,sees mounts]=$(wc -l < "/proc/$pid/mountinfo")
+	SEEN[$i,cgroup]=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+}
+
+confinement_rows=('pid inside' 'user inside' 'user on the host' 'ids of its own' capabilities 'no new privileges'
+	'system call filter' 'root file system' 'user namespace' 'mnt namespace' 'pid namespace' 'ipc namespace'
+	'uts namespace' 'cgroup namespace' 'net namespace' cgroup)
+
+confinement_table() {
+	local i=0 pid row name
+	for pid in "$@"; do
+		confinement_read $i "$pid"
+		i=$((i + 1))
+	done
+	printf '  %-20s' '' "${SERVICES[@]}" 'this shell'
+	printf '\n'
+	for row in "${confinement_rows[@]}"; do
+		printf '  %-20s%-20s%-20s%-20s' "$row" "${SEEN[0,$row]% }" "${SEEN[1,$row]% }" "${SEEN[2,$row]% }" |
+			sed -E 's#([^ ]*/)?([^/ ]{19})[^/ ]*( |$)#\2 #g'
+		case $row in
+		*' namespace') name=${row% namespace}; printf '%s' "$(namespace $$ "$name")" ;;
+		'user on the host') printf '%s' "$(id -u)" ;;
+		esac
+		printf '\n'
+	done
+}
+
+# must SERVICE-INDEX ROW VALUE
+confinement_must() {
+	[ "${SEEN[$1,$2]% }" = "$3" ] || echo "${SERVICES[$1]}: $2 is '${SEEN[$1,$2]% }', must be '$3'"
+}
+
+confinement_check() {
+	local i j name host wrong
+	wrong=$(
+		for i in 0 1 2; do
+			confinement_must $i 'pid inside' 1
+			confinement_must $i 'user inside' "$USER_ID"
+			confinement_must $i capabilities '0 0 0 0 0'
+			confinement_must $i 'no new privileges' 1
+			[[ ${SEEN[$i,system call filter]} =~ ^'mode 2, '[1-9] ]] ||
+				echo "${SERVICES[i]}: no system call filter: ${SEEN[$i,system call filter]}"
+			[[ ${SEEN[$i,root file system]} == ro,* ]] || echo "${SERVICES[i]}: root is ${SEEN[$i,root file system]}"
+			[ "${SEEN[$i,user on the host]}" -ge 65536 ] || echo "${SERVICES[i]}: a user of the host"
+			[ -n "${SEEN[$i,cgroup]}" ] || echo "${SERVICES[i]}: no cgroup"
+			for name in user mnt pid ipc uts cgroup net; do
+				host=$(namespace $$ $name)
+				[ "${SEEN[$i,$name namespace]}" != "$host" ] || echo "${SERVICES[i]}: the host's $name namespace"
+			done
+			for ((j = 0; j < i; j++)); do
+				for name in 'user on the host' 'user namespace' 'mnt namespace' 'pid namespace' 'ipc namespace' cgroup; do
+					[ "${SEEN[$i,$name]}" != "${SEEN[$j,$name]}" ] ||
+						echo "${SERVICES[i]} and ${SERVICES[j]} share: $name"
+				done
+				[ "${SEEN[$i,net namespace]}" = "${SEEN[$j,net namespace]}" ] ||
+					echo "${SERVICES[i]} and ${SERVICES[j]} do not share their network"
+			done
+		done
+	)
+	printf '%s' "$wrong"
+	[ -z "$wrong" ]
+}
