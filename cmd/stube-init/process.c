@@ -127,12 +127,33 @@ static void own_pipes(uid_t uid)
 			(void)!fchown(fd, uid, (gid_t)-1);
 }
 
-static err *set_user(const struct plan *p)
+/* A namespace made by an ordinary user denies setgroups(2) for good (user_namespaces(7)). */
+static bool groups_denied(const struct init *init)
 {
-	const struct plan_process *q = &p->process;
+	char answer[8] = "";
+	auto_close int fd = openat(init_fd(init, init->plan->fd_proc), "self/setgroups",
+				   O_RDONLY | O_CLOEXEC);
 
-	if (!q->keep_groups && setgroups(q->groups.count, plan_items(p, q->groups)) < 0)
-		return err_errno("process.user.additionalGids");
+	return fd >= 0 && read(fd, answer, sizeof answer - 1) > 0 && str_starts_with(answer, "deny");
+}
+
+static err *set_groups(const struct init *init)
+{
+	const struct plan_process *q = &init->plan->process;
+
+	if (q->keep_groups || setgroups(q->groups.count, plan_items(init->plan, q->groups)) == 0)
+		return NULL;
+	int code = errno;
+	if (code == EPERM && q->groups.count == 0 && groups_denied(init))
+		return NULL;
+	return err_code(code, "process.user.additionalGids");
+}
+
+static err *set_user(const struct init *init)
+{
+	const struct plan_process *q = &init->plan->process;
+
+	TRY(set_groups(init));
 	if (q->uid != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_errno("keep capabilities");
 	if (setresgid(q->gid, q->gid, q->gid) < 0)
@@ -181,7 +202,7 @@ err *init_user(void *data)
 		umask(q->umask);
 	else
 		umask(0022);
-	TRY(set_user(p));
+	TRY(set_user(init));
 	TRY(set_limits(p));
 	/* What the runtime itself does not have cannot be given (it has warned). Without no_new_privs
 	 * loading the filter needs CAP_SYS_ADMIN: kept until then, and no longer. */

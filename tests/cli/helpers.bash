@@ -74,7 +74,7 @@ rt_sh() { # SCRIPT: run by sh
 RT_USERNS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
 
 rt_pid() {
-	rt state "$1" | jq .pid
+	jq .pid "$ROOT/$1/state.json"
 }
 
 # Kill what is left, by recorded pid or by the container's own cgroup; remove cgroups and directories.
