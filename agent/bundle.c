@@ -7,6 +7,7 @@
 
 #include "agent/bundle-internal.h"
 #include "base/file.h"
+#include "oci/seccomp-default.h"
 
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
@@ -124,12 +125,25 @@ static err *resources(struct arena *arena, const struct bundle_input *in, struct
 	return NULL;
 }
 
-static const struct oci_seccomp *seccomp(const struct bundle_input *in)
+/* The default profile gives back the calls of the capabilities that were listed. */
+static err *seccomp(struct arena *arena, const struct bundle_input *in, struct oci_config *config)
 {
 	const struct pod_seccomp_profile *own = in->pod->spec.containers.items[in->container].security.seccomp;
 	const struct pod_seccomp_profile *profile = own ? own : in->pod->spec.security.seccomp;
 
-	return profile && profile->type == POD_SECCOMP_UNCONFINED ? NULL : in->seccomp;
+	if (profile && profile->type == POD_SECCOMP_UNCONFINED)
+		return NULL;
+	return oci_seccomp_default(arena, oci_capability_mask(&config->process->capabilities->bounding),
+				   &config->linux.seccomp);
+}
+
+/* The oldest version of the specification that has all we use: older runtimes refuse what is newer. */
+static const char *needed_version(const struct oci_config *config)
+{
+	for (size_t i = 0; i < config->mounts.count; i++)
+		if (config->mounts.items[i].uid_mappings.count > 0)
+			return "1.2.0";
+	return "1.0.2";
 }
 
 err *bundle_decide(struct arena *arena, const struct bundle_input *in, struct bundle_result *ret)
@@ -139,17 +153,17 @@ err *bundle_decide(struct arena *arena, const struct bundle_input *in, struct bu
 
 	*ret = (struct bundle_result){ 0 };
 	struct oci_config *config = &ret->config;
-	config->version = OCI_VERSION;
 	TRY(bundle_process(arena, in, ret));
 	TRY_ALLOC(arena, root, arena_alloc(arena, sizeof(*root)));
 	root->path = "rootfs";
 	root->readonly = !read_only || *read_only;
 	config->root = root;
 	TRY(bundle_mounts(arena, in, config));
+	config->version = needed_version(config);
 	TRY(namespaces(arena, in, config));
 	TRY(resources(arena, in, &config->linux.resources));
 	config->linux.cgroups_path = in->cgroups_path;
-	config->linux.seccomp = seccomp(in);
+	TRY(seccomp(arena, in, config));
 	config->linux.masked_paths = (struct strings){ masked_paths, ARRAY_LEN(masked_paths) };
 	config->linux.readonly_paths = (struct strings){ readonly_paths, ARRAY_LEN(readonly_paths) };
 	if (in->network == BUNDLE_NET_NEW) {

@@ -36,7 +36,6 @@ struct bundle_input {
 	bool resolv_conf;                /* DIR/resolv.conf is there */
 	const char *volumes_dir;         /* absolute: emptyDir volumes on disk, one folder each by name */
 	const char *cgroups_path;        /* NULL: no cgroup */
-	const struct oci_seccomp *seccomp; /* the default profile; NULL: none */
 };
 
 /* What the caller must know beside config.json. Lives in the arena. */

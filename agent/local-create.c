@@ -248,7 +248,6 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 		.dir = path,
 		.resolv_conf = m->request->network != BUNDLE_NET_NEW && access("/etc/resolv.conf", R_OK) == 0,
 		.cgroups_path = m->record.cgroups_path,
-		.seccomp = m->request->seccomp,
 	};
 	TRY_ALLOC(m->arena, m->input.volumes_dir, arena_printf(m->arena, "%s/volumes", m->dirs.keep));
 	TRY(bundle_decide(m->arena, &m->input, &m->result));

@@ -84,7 +84,6 @@ struct local_request {
 	const char *netns_path;
 	const char *runtime;          /* NULL: stube-runtime beside this program, then in $PATH */
 	const char *cgroup_manager;   /* "cgroupfs", "systemd", "disabled"; NULL: as the runtime does */
-	const struct oci_seccomp *seccomp; /* the default profile */
 	struct monitor_log_limits log;
 	bool auto_remove;
 };

@@ -32,10 +32,11 @@ err *arena_error(const struct arena *a) MUST_CHECK;
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 
-/* Put `expr` into `var` or return why there is no memory; for functions that return err *. */
+/* Put `expr` into `var`, which is evaluated once, or return why there is no memory; for functions that return err *. */
 #define TRY_ALLOC(arena, var, expr)                                                                \
 	do {                                                                                       \
-		(var) = (expr);                                                                    \
-		if (!(var))                                                                        \
+		__typeof__(var) *alloc_at_ = &(var);                                               \
+		*alloc_at_ = (expr);                                                               \
+		if (!*alloc_at_)                                                                   \
 			return arena_error(arena);                                                 \
 	} while (0)

@@ -274,6 +274,12 @@ static err *begin(struct session *s)
 	return e;
 }
 
+static err *open_dir(const char *path, int *ret_fd)
+{
+	*ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? err_errno("open '%s'", path) : NULL;
+}
+
 /* A mount namespace of our own, so that the root goes when monitor and container are gone. */
 static err *place_root(const struct monitor_options *o)
 {
@@ -285,7 +291,7 @@ static err *place_root(const struct monitor_options *o)
 		return err_errno("make a mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return err_errno("keep mounts from spreading");
-	TRY(path_open(AT_FDCWD, o->bundle, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &bundle));
+	TRY(open_dir(o->bundle, &bundle));
 	if (mkdirat(bundle, "rootfs", 0700) < 0 && errno != EEXIST)
 		return err_errno("make '%s/rootfs'", o->bundle);
 	if (syscall(SYS_move_mount, o->root_fd, "", bundle, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -304,12 +310,6 @@ static err *join_cgroup(const char *dir)
 	if (fd < 0)
 		return err_errno("open cgroup '%s'", dir);
 	return err_wrap(file_put(fd, "cgroup.procs", "0"), "enter cgroup '%s'", dir);
-}
-
-static err *open_dir(const char *path, int *ret_fd)
-{
-	*ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *ret_fd < 0 ? err_errno("open '%s'", path) : NULL;
 }
 
 static err *set_up(struct session *s)

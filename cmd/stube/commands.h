@@ -10,7 +10,14 @@ struct stube_globals {
 	bool debug;
 };
 
+extern const struct cli_command cmd_exec;
 extern const struct cli_command cmd_info;
+extern const struct cli_command cmd_inspect;
+extern const struct cli_command cmd_logs;
+extern const struct cli_command cmd_ps;
+extern const struct cli_command cmd_rm;
+extern const struct cli_command cmd_run;
+extern const struct cli_command cmd_stop;
 extern const struct cli_command cmd_version;
 extern const struct cli_command cmd_pull, cmd_push, cmd_images, cmd_image, cmd_login, cmd_logout;
 

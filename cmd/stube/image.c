@@ -169,7 +169,7 @@ static err *rm_run(const struct cli_context *c, int *ret_status)
 	return args->keep ? NULL : collect(c, false, NULL);
 }
 
-static const struct cli_command cmd_rm = {
+static const struct cli_command cmd_image_rm = {
 	.name = "rm",
 	.operands = "IMAGE...",
 	.summary = "Remove images by name or digest, with what only they needed",
@@ -278,7 +278,7 @@ static err *inspect_run(const struct cli_context *c, int *ret_status)
 	return print_out(&out);
 }
 
-static const struct cli_command cmd_inspect = {
+static const struct cli_command cmd_image_inspect = {
 	.name = "inspect",
 	.operands = "IMAGE",
 	.summary = "Show manifest and config of an image as JSON",
@@ -367,7 +367,7 @@ static const struct cli_command cmd_fsck = {
 };
 
 static const struct cli_command *const subcommands[] = {
-	&cmd_image_pack, &cmd_rm, &cmd_tag, &cmd_inspect, &cmd_gc, &cmd_fsck, NULL,
+	&cmd_image_pack, &cmd_image_rm, &cmd_tag, &cmd_image_inspect, &cmd_gc, &cmd_fsck, NULL,
 };
 
 const struct cli_command cmd_image = {

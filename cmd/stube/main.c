@@ -23,6 +23,13 @@ static err *setup(const void *args)
 }
 
 static const struct cli_command *const commands[] = {
+	&cmd_run,
+	&cmd_ps,
+	&cmd_logs,
+	&cmd_exec,
+	&cmd_stop,
+	&cmd_rm,
+	&cmd_inspect,
 	&cmd_pull,
 	&cmd_push,
 	&cmd_images,

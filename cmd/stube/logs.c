@@ -1,0 +1,182 @@
+/* cmd/stube/logs.c: stube logs. */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "cmd/stube/local.h"
+#include "monitor/logread.h"
+#include "monitor/session.h"
+
+struct logs_args {
+	bool follow, timestamps;
+	const char *since;
+	uint64_t tail;
+};
+
+#define OPT_STRUCT struct logs_args
+/* clang-format off */
+static const struct cli_option options[] = {
+	OPT('f', "follow",     CLI_FLAG,   follow,     NULL,   "go on until the container ends"),
+	OPT('t', "timestamps", CLI_FLAG,   timestamps, NULL,   "print the time before each line"),
+	OPT(0,   "since",      CLI_STRING, since,      "TIME", "leave out what is older: RFC 3339, or a duration such as 10m"),
+	OPT('n', "tail",       CLI_UINT,   tail,       "N",    "begin with the last N lines"),
+	{0}
+};
+/* clang-format on */
+
+static void defaults(void *args)
+{
+	((struct logs_args *)args)->tail = UINT64_MAX;
+}
+
+/* Whether the next byte of a stream begins a line: partial records are joined. */
+struct printer {
+	const struct logs_args *args;
+	int64_t since;
+	uint64_t skip; /* lines to pass over for --tail */
+	bool inside[2];
+};
+
+static err *parse_since(const char *text, int64_t *ret)
+{
+	int64_t ago;
+
+	*ret = 0;
+	if (!text || clock_parse(text, ret))
+		return NULL;
+	if (!clock_parse_duration(text, &ago))
+		return err_new(EINVAL, "--since: '%s' is neither a time (RFC 3339) nor a duration", text);
+	*ret = clock_real() - ago;
+	return NULL;
+}
+
+static err *print(struct printer *p, const struct log_record *r)
+{
+	int fd = r->stream == MONITOR_STDERR ? STDERR_FILENO : STDOUT_FILENO;
+	char time[CLOCK_TEXT_MAX];
+
+	if (r->time < p->since)
+		return NULL;
+	if (p->skip > 0) {
+		p->skip -= r->full;
+		return NULL;
+	}
+	if (p->args->timestamps && !p->inside[r->stream]) {
+		clock_text(r->time, true, time);
+		TRY(fd_write_all(fd, time, strlen(time)));
+		TRY(fd_write_all(fd, " ", 1));
+	}
+	TRY(fd_write_all(fd, r->text, r->len));
+	if (r->full)
+		TRY(fd_write_all(fd, "\n", 1));
+	p->inside[r->stream] = !r->full;
+	return NULL;
+}
+
+static err *count_lines(int dir_fd, int64_t since, uint64_t *ret)
+{
+	auto_log_reader struct log_reader *reader = NULL;
+	struct log_record record;
+	bool have;
+
+	*ret = 0;
+	TRY(log_reader_open(dir_fd, MONITOR_LOG, (struct monitor_place){ 0 }, &reader));
+	for (;;) {
+		TRY(log_reader_next(reader, &record, &have));
+		if (!have)
+			return NULL;
+		*ret += record.full && record.time >= since;
+	}
+}
+
+static err *print_all(struct log_reader *reader, struct printer *p)
+{
+	struct log_record record;
+	bool have;
+
+	for (;;) {
+		TRY(log_reader_next(reader, &record, &have));
+		if (!have)
+			return NULL;
+		TRY(print(p, &record));
+	}
+}
+
+/* Until the monitor has hung up: what it wrote before is there then. */
+static err *follow(int dir_fd, struct log_reader *reader, struct printer *p, int sock)
+{
+	char path[PATH_FD_MAX];
+	char events[4096];
+	auto_close int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (watch < 0 || inotify_add_watch(watch, path_of_fd(dir_fd, path), IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+		return err_errno("watch the log");
+	for (bool alive = true; alive;) {
+		struct pollfd fds[] = { { .fd = watch, .events = POLLIN }, { .fd = sock, .events = POLLIN } };
+		TRY(print_all(reader, p));
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return err_errno("watch the log");
+		while (read(watch, events, sizeof(events)) > 0)
+			;
+		alive = !(fds[1].revents & (POLLHUP | POLLERR));
+		if (fds[1].revents & POLLIN) {
+			struct monitor_message m;
+			size_t len;
+			err *e = monitor_recv(sock, MONITOR_SIDE_SERVER, &m, &len);
+			alive = !e && m.head.kind != MONITOR_EXITED;
+			err_free(e);
+		}
+	}
+	return print_all(reader, p);
+}
+
+static err *logs_run(const struct cli_context *c, int *ret_status)
+{
+	const struct logs_args *a = c->args;
+	auto_arena struct arena *arena = NULL;
+	auto_local struct local *l = NULL;
+	auto_log_reader struct log_reader *reader = NULL;
+	auto_close int dir = -1, sock = -1;
+	struct printer p = { .args = a };
+	struct local_container container;
+	uint64_t lines;
+
+	(void)ret_status;
+	TRY(parse_since(a->since, &p.since));
+	TRY(arena_new(16 << 20, &arena));
+	TRY(local_open(NULL, &l));
+	TRY(local_find(l, arena, c->operands[0], &container));
+	TRY(local_keep_open(l, c->operands[0], &dir));
+	if (a->follow && container.status != LOCAL_EXITED) {
+		err *e = local_connect(l, c->operands[0], &sock);
+		if (!e)
+			e = monitor_request(sock, MONITOR_WAIT, 0, 0, 0);
+		if (e && e->code != ESRCH && e->code != EPIPE)
+			return e;
+		err_free(e); /* it has ended meanwhile */
+	}
+	if (a->tail != UINT64_MAX) {
+		TRY(count_lines(dir, p.since, &lines));
+		p.skip = lines > a->tail ? lines - a->tail : 0;
+	}
+	TRY(log_reader_open(dir, MONITOR_LOG, (struct monitor_place){ 0 }, &reader));
+	return sock >= 0 ? follow(dir, reader, &p, sock) : print_all(reader, &p);
+}
+
+const struct cli_command cmd_logs = {
+	.name = "logs",
+	.operands = "NAME",
+	.summary = "Print what a container wrote",
+	.example = "stube logs --follow --tail 20 portal\nstube logs --since 1h --timestamps db",
+	.options = options,
+	.args_size = sizeof(struct logs_args),
+	.defaults = defaults,
+	.min = 1,
+	.max = 1,
+	.run = logs_run,
+};
