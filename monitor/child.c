@@ -104,7 +104,7 @@ static void died(struct session *s, pid_t pid, int status)
 		s->exited = true;
 		s->record.finished = clock_real();
 		exit_record_status(&s->record, status);
-	} else if (s->runtime_pid > 0 && s->pid <= 0) {
+	} else if (s->pid <= 0) {
 		/* A process that ended before the runtime told us which one it is. */
 		s->orphans[s->orphan_count++ % ORPHANS_MAX] = (struct orphan){ pid, status };
 	}
