@@ -5,18 +5,14 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "oci/state.h"
+#include "runtime/delete.h"
 #include "runtime/devices-bpf.h"
-#include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
@@ -38,38 +34,6 @@ void start_done(struct start *s)
 	fd_clear(&s->child_sock);
 	fd_clear(&s->lock_fd);
 	fd_clear(&s->pidfd);
-}
-
-/* ---- hooks with the container's state ---- */
-
-static err *run_hooks(const char *kind, const struct oci_hook_list *list, struct arena *arena,
-		      const struct state_record *record, enum state_status status)
-{
-	auto_str struct str state = STR_INIT(STATE_TEXT_MAX);
-	struct hook *hooks;
-
-	if (list->count == 0)
-		return NULL;
-	TRY(state_json(record, status, false, 0, &state));
-	TRY_ALLOC(arena, hooks, arena_array(arena, list->count, sizeof *hooks));
-	for (size_t i = 0; i < list->count; i++) {
-		const struct oci_hook *h = &list->items[i];
-		const char **args, **env;
-
-		TRY_ALLOC(arena, args, arena_array(arena, h->args.count + 1, sizeof *args));
-		TRY_ALLOC(arena, env, arena_array(arena, h->env.count + 1, sizeof *env));
-		if (h->args.count)
-			memcpy(args, h->args.items, h->args.count * sizeof *args);
-		if (h->env.count)
-			memcpy(env, h->env.items, h->env.count * sizeof *env);
-		hooks[i] = (struct hook){
-			.path = h->path,
-			.args = h->args.count ? args : NULL,
-			.env = env,
-			.timeout = h->timeout ? *h->timeout : 0,
-		};
-	}
-	return hooks_run(kind, hooks, list->count, state.data, state.len, record->bundle);
 }
 
 /* ---- the parent's rows ---- */
@@ -113,9 +77,10 @@ static err *row_hooks_runtime(void *data)
 	struct start *s = data;
 	const struct oci_hooks *h = &s->request->config->hooks;
 
-	TRY(run_hooks("prestart", &h->prestart, s->arena, &s->container.record, STATE_CREATING));
-	return run_hooks("createRuntime", &h->create_runtime, s->arena, &s->container.record,
-			 STATE_CREATING);
+	TRY(container_run_hooks(s->arena, "prestart", &h->prestart, &s->container.record,
+				STATE_CREATING));
+	return container_run_hooks(s->arena, "createRuntime", &h->create_runtime, &s->container.record,
+				   STATE_CREATING);
 }
 
 static err *row_record(void *data)
@@ -382,10 +347,10 @@ static err *finish(struct arena *arena, struct walk *w, const struct oci_config 
 {
 	TRY(start_wait_exec(w, config, record, record->pid));
 	/* runtime.md: a failing poststart hook stops the container's start, but it runs already. */
-	return run_hooks("poststart", &config->hooks.poststart, arena, record, STATE_RUNNING);
+	return container_run_hooks(arena, "poststart", &config->hooks.poststart, record, STATE_RUNNING);
 }
 
-/* After the end of `run`: what delete would do. Another command may have deleted it meanwhile. */
+/* Another command may have deleted it meanwhile. */
 err *start_end(struct start *s)
 {
 	const struct start_request *r = s->request;
@@ -398,13 +363,7 @@ err *start_end(struct start *s)
 		return NULL;
 	}
 	TRY(e);
-	if (s->made_cgroup && s->cgroup.made > 0) {
-		TRY(cgroup_kill(&s->cgroup));
-		TRY(cgroup_remove(&s->cgroup));
-	}
-	e = run_hooks("poststop", &r->config->hooks.poststop, s->arena, &c.record, STATE_STOPPED);
-	TRY(container_remove(&c));
-	return e;
+	return container_end(&c, r->warnings);
 }
 
 err *start_go(struct start *s)
