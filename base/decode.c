@@ -21,7 +21,7 @@ static void path_text(const struct where *w, struct str *out)
 	if (!w->key)
 		str_addf(out, "[%zu]", w->index);
 	else
-		str_addf(out, "%s%s", out->len ? "." : "", w->key);
+		str_addf(out, "%s%.100s", out->len ? "." : "", w->key);
 }
 
 /* "config.json:12:9: process.rlimits[1].type", for a message to follow. */
@@ -40,6 +40,19 @@ static void place_text(const struct decoder *d, const struct where *w, struct st
 		str_addf(out, ": %s", path.data);
 }
 
+/* What a document says is shown in part where it is long (%.200s), and a message is cut, so that a
+ * hostile value cannot push the reason out of it. */
+#define MESSAGE_MAX 1024
+
+static void add_message(struct str *out, const char *fmt, va_list ap) PRINTF(2, 0);
+static void add_message(struct str *out, const char *fmt, va_list ap)
+{
+	char message[MESSAGE_MAX];
+
+	vsnprintf(message, sizeof message, fmt, ap);
+	str_addf(out, ": %s", message);
+}
+
 static err *fail(const struct decoder *d, const struct where *w, const char *fmt, ...) PRINTF(3, 4);
 static err *fail(const struct decoder *d, const struct where *w, const char *fmt, ...)
 {
@@ -47,9 +60,8 @@ static err *fail(const struct decoder *d, const struct where *w, const char *fmt
 	va_list ap;
 
 	place_text(d, w, &text);
-	str_add(&text, ": ");
 	va_start(ap, fmt);
-	str_addv(&text, fmt, ap);
+	add_message(&text, fmt, ap);
 	va_end(ap);
 	return err_new(EINVAL, "%s", text.data);
 }
@@ -63,9 +75,8 @@ static void warn(const struct decoder *d, const struct where *w, const char *fmt
 	if (!d->warnings)
 		return;
 	place_text(d, w, &text);
-	str_add(&text, ": ");
 	va_start(ap, fmt);
-	str_addv(&text, fmt, ap);
+	add_message(&text, fmt, ap);
 	va_end(ap);
 	strv_add(d->warnings, text.data);
 }
@@ -107,7 +118,7 @@ static err *decode_int(const struct decoder *d, const struct where *w, const str
 	int64_t number;
 
 	if (!json_to_i64(w->node, &number) || number < low || number > high)
-		return fail(d, w, "%s is not a whole number from %lld to %lld", w->node->text,
+		return fail(d, w, "%.200s is not a whole number from %lld to %lld", w->node->text,
 			    (long long)low, (long long)high);
 	store_int(type, number, value);
 	return NULL;
@@ -121,7 +132,7 @@ static err *decode_uint(const struct decoder *d, const struct where *w, const st
 	uint64_t number;
 
 	if (!json_to_u64(w->node, &number) || number < type->low || number > high)
-		return fail(d, w, "%s is not a whole number from %llu to %llu", w->node->text,
+		return fail(d, w, "%.200s is not a whole number from %llu to %llu", w->node->text,
 			    (unsigned long long)type->low, (unsigned long long)high);
 	store_int(type, (int64_t)number, value);
 	return NULL;
@@ -145,7 +156,7 @@ static err *decode_own_text(const struct decoder *d, const struct where *w, cons
 {
 	memset(value, 0, type->size);
 	const char *reason = type->parse(w->node->text, value);
-	return reason ? fail(d, w, "'%s' %s", w->node->text, reason) : NULL;
+	return reason ? fail(d, w, "'%.200s' %s", w->node->text, reason) : NULL;
 }
 
 int enum_value(const struct enum_name *names, const char *name)
@@ -176,8 +187,8 @@ static err *decode_enum(const struct decoder *d, const struct where *w, const st
 		return NULL;
 	}
 	if (!(type->flags & WARN))
-		return fail(d, w, "unknown %s '%s'", type->name, w->node->text);
-	warn(d, w, "unknown %s '%s', ignored", type->name, w->node->text);
+		return fail(d, w, "unknown %s '%.200s'", type->name, w->node->text);
+	warn(d, w, "unknown %s '%.200s', ignored", type->name, w->node->text);
 	*(int *)value = -1;
 	*ret_skip = true;
 	return NULL;
@@ -405,7 +416,7 @@ static err *decode_value(const struct decoder *d, const struct where *w, const s
 	if (!reason)
 		return NULL;
 	if (w->node->kind == JSON_STRING || w->node->kind == JSON_NUMBER)
-		return fail(d, w, "'%s' %s", w->node->text, reason);
+		return fail(d, w, "'%.200s' %s", w->node->text, reason);
 	return fail(d, w, "%s", reason);
 }
 
@@ -482,6 +493,8 @@ static const json *find_node(const json *node, const char *path)
 static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
 		      struct str *out) PRINTF(3, 0);
 static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
+		      struct str *out) PRINTF(3, 0);
+static void rule_text(const struct decoder *d, const char *path, const char *fmt, va_list ap,
 		      struct str *out)
 {
 	const json *node = d->tree ? find_node(d->tree, path) : NULL;
@@ -490,9 +503,8 @@ static void rule_text(const struct decoder *d, const char *path, const char *fmt
 	if (node && node->line)
 		str_addf(out, ":%u:%u", node->line, node->column);
 	if (*path)
-		str_addf(out, ": %s", path);
-	str_add(out, ": ");
-	str_addv(out, fmt, ap);
+		str_addf(out, ": %.1000s", path);
+	add_message(out, fmt, ap);
 }
 
 err *decoder_fail(struct decoder *d, const char *path, const char *fmt, ...)

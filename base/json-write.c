@@ -1,5 +1,5 @@
 /* base/json-write.c: the JSON writer. */
-#include "base/json.h"
+#include "base/json-internal.h"
 
 #include <inttypes.h>
 
@@ -175,34 +175,6 @@ void json_member_bool(struct json_writer *w, const char *key, bool value)
 	json_bool(w, value);
 }
 
-/* Length of the valid UTF-8 sequence at `p`, or 0 (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8_length(const unsigned char *p)
-{
-	static const struct {
-		unsigned char first_low, first_high, second_low, second_high;
-		size_t length;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	if (p[0] < 0x80)
-		return 1;
-	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		if (p[0] < forms[i].first_low || p[0] > forms[i].first_high)
-			continue;
-		if (p[1] < forms[i].second_low || p[1] > forms[i].second_high)
-			return 0;
-		for (size_t k = 2; k < forms[i].length; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].length;
-	}
-	return 0;
-}
-
 static void quote_control(struct str *out, unsigned char c)
 {
 	static const char escapes[0x20] = {
@@ -228,7 +200,7 @@ void json_quote(struct str *out, const char *value)
 		p += plain;
 		if (!*p)
 			break;
-		size_t length = utf8_length(p);
+		size_t length = json_utf8_length(p, strlen((const char *)p));
 		if (*p == '"' || *p == '\\')
 			str_addf(out, "\\%c", *p);
 		else if (*p < 0x20)

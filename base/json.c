@@ -1,5 +1,5 @@
 /* base/json.c: JSON text to a tree, on yajl's callbacks. */
-#include "base/json.h"
+#include "base/json-internal.h"
 
 #include <yajl/yajl_parse.h>
 
@@ -296,6 +296,11 @@ static int syntax_error(struct parser *p, size_t offset)
 
 static int run(struct parser *p)
 {
+	size_t bad = 0;
+	const char *reason = json_check_text(p->text, p->len, &bad);
+
+	if (reason)
+		return fail(p, bad, err_new(EINVAL, "%s", reason));
 	yajl_status status = yajl_parse(p->handle, (const unsigned char *)p->text, p->len);
 	size_t offset = yajl_get_bytes_consumed(p->handle);
 

@@ -101,7 +101,7 @@ static err *rule_devices(const struct oci_config *c, struct decoder *d)
 		for (size_t k = 0; k < i; k++)
 			if (str_equal(device->path, c->linux.devices.items[k].path))
 				return decoder_fail(d, oci_rule_path(path, "linux.devices[%zu].path", i),
-						    "'%s' is given twice", device->path);
+						    "'%.200s' is given twice", device->path);
 	}
 	return NULL;
 }

@@ -58,7 +58,7 @@ static err *parse_or_say(const char *text, char separator, struct digest *ret)
 {
 	const char *reason = text ? parse(text, separator, ret) : "is missing";
 
-	return reason ? err_new(EINVAL, "digest '%s': %s", text ? text : "", reason) : NULL;
+	return reason ? err_new(EINVAL, "digest '%.200s': %s", text ? text : "", reason) : NULL;
 }
 
 err *digest_parse(const char *text, struct digest *ret)

@@ -67,7 +67,7 @@ static err *check_type(struct arena *arena, const char *name, const char *said, 
 	const char *word = expected == OCI_KIND_MANIFEST ? "manifest" : "index";
 
 	if (said && member && !same_media(said, member))
-		return refuse(name, "came as '%.*s', but its mediaType is '%s'", (int)media_length(said), said,
+		return refuse(name, "came as '%.*s', but its mediaType is '%.200s'", (int)media_length(said), said,
 			      member);
 	if (!type)
 		type = expected == OCI_KIND_MANIFEST ? OCI_MEDIA_MANIFEST : OCI_MEDIA_INDEX;
@@ -143,7 +143,7 @@ err *oci_document_kind(const char *name, const char *media_type, const char *tex
 	}
 	if (!member && !media_type)
 		return refuse(name, "is neither an image manifest nor an index");
-	return refuse(name, "'%s' is neither an image manifest nor an index", member ? member : media_type);
+	return refuse(name, "'%.200s' is neither an image manifest nor an index", member ? member : media_type);
 }
 
 /* The documents without a second reading. */
@@ -229,9 +229,9 @@ err *oci_image_check(const struct oci_manifest *manifest, const struct oci_image
 		const struct oci_media *media = oci_media(type);
 
 		if (media->kind != OCI_KIND_LAYER)
-			return err_new(EINVAL, "layers[%zu].mediaType: '%s' is not a layer of an image", i, type);
+			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' is not a layer of an image", i, type);
 		if (media->foreign)
-			return err_new(EINVAL, "layers[%zu].mediaType: '%s' lies outside of the registry", i, type);
+			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' lies outside of the registry", i, type);
 	}
 	return NULL;
 }

@@ -177,6 +177,23 @@ static void test_errors_name_line_and_field_path(void **state)
 	}
 }
 
+static void test_a_long_value_does_not_hide_the_reason(void **state)
+{
+	(void)state;
+	auto_str struct str text = STR_INIT(1 << 16), error = STR_INIT(1 << 16);
+	struct doc doc;
+
+	str_add(&text, "{\"cwd\":\"");
+	str_add(&error, "t.json:1:8: cwd: '");
+	for (int i = 0; i < 20000; i++)
+		str_add_char(&text, 'x');
+	for (int i = 0; i < 200; i++)
+		str_add_char(&error, 'x');
+	str_add(&text, "\"}");
+	str_add(&error, "' is not an absolute path");
+	assert_err(decode_doc(text.data, &doc, NULL), error.data);
+}
+
 static void test_unknown_value_of_a_warning_enum_is_skipped_and_collected(void **state)
 {
 	(void)state;
@@ -290,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_absent_fields_take_their_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_form_is_decoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors_name_line_and_field_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_long_value_does_not_hide_the_reason, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_value_of_a_warning_enum_is_skipped_and_collected, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_keys_pass_and_are_listed, setup, teardown),

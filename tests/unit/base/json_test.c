@@ -35,7 +35,17 @@ static void test_refusals_name_line_and_column(void **state)
 		{ "[1,]", "t.json:1:5: unallowed token at this point in JSON text" },
 		{ "{\"a\":1} x", "t.json:1:10: trailing garbage" },
 		{ "{\"a\":", "t.json:1:6: premature EOF" },
-		{ "\"\xff\"", "t.json:1:3: invalid bytes in UTF8 string." },
+		{ "\"\xff\"", "t.json:1:2: bytes that are no UTF-8" },
+		/* an overlong slash, half a pair in bytes, a code point that does not exist, a cut sequence */
+		{ "[\"\xc0\xaf\"]", "t.json:1:3: bytes that are no UTF-8" },
+		{ "[\"\xed\xa0\x80\"]", "t.json:1:3: bytes that are no UTF-8" },
+		{ "[\"\xf5\x80\x80\x80\"]", "t.json:1:3: bytes that are no UTF-8" },
+		{ "[\"\xe2\x82", "t.json:1:3: bytes that are no UTF-8" },
+		/* yajl would read the first as '?', the third as U+10041 */
+		{ "[\"\\ud800\"]", "t.json:1:3: half of a surrogate pair" },
+		{ "[\"\\udc00\"]", "t.json:1:3: half of a surrogate pair" },
+		{ "[\"\\uD800\\u0041\"]", "t.json:1:3: half of a surrogate pair" },
+		{ "[\"\\ud800\\", "t.json:1:3: half of a surrogate pair" },
 		{ "\xef\xbb\xbf{}", "t.json:1:2: invalid char in json text." },
 	};
 
@@ -49,6 +59,18 @@ static void test_refusals_name_line_and_column(void **state)
 		assert_string_equal(text.data, rows[i].error);
 		assert_null(tree);
 	}
+}
+
+static void test_whole_pairs_and_doubled_backslashes_pass(void **state)
+{
+	(void)state;
+	static const char text[] = "[\"\\uD83D\\uDE00\",\"\\\\ud800\",\"\\ud7ff\\ue000\"]";
+	json *tree = NULL;
+
+	assert_ok(json_parse(arena, "t", text, strlen(text), &tree));
+	assert_string_equal(tree->array.items[0]->text, "\xf0\x9f\x98\x80");
+	assert_string_equal(tree->array.items[1]->text, "\\ud800");
+	assert_string_equal(tree->array.items[2]->text, "\xed\x9f\xbf\xee\x80\x80");
 }
 
 static void test_depth_is_bounded(void **state)
@@ -203,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refusals_name_line_and_column, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_pairs_and_doubled_backslashes_pass, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_size_is_bounded_before_parsing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_arena, setup, teardown),
