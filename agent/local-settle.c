@@ -1,4 +1,5 @@
 /* agent/local-settle.c: what a killed command, a killed monitor or a restart left of a container. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
@@ -8,11 +9,13 @@
 
 #include "agent/ids.h"
 #include "agent/local-internal.h"
+#include "agent/place.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "images/mount.h"
 
 /* The runtime may know the container or not; both are fine. */
 static err *runtime_delete(const struct local_record *r)
@@ -40,6 +43,28 @@ static err *runtime_delete(const struct local_record *r)
 	return NULL;
 }
 
+/* When the last container is gone, its layers need not stay mounted. */
+static err *release_layers(struct local *l)
+{
+	char path[PATH_MAX];
+	auto_close int containers = -1, pins = -1;
+
+	if (!place_is_root())
+		return NULL;
+	containers = openat(l->data_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = containers < 0 ? NULL : fdopendir(containers);
+	if (!dir)
+		return err_errno("list the containers");
+	containers = -1;
+	bool any = false;
+	for (struct dirent *d; (d = readdir(dir));)
+		any |= d->d_name[0] != '.';
+	closedir(dir);
+	snprintf(path, sizeof(path), "%.*s/layers", PATH_MAX - 16, l->run_base);
+	pins = any ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return pins < 0 ? NULL : image_pins_release(pins, NULL, NULL, NULL);
+}
+
 err *local_erase(struct local *l, const char *name)
 {
 	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
@@ -55,7 +80,8 @@ err *local_erase(struct local *l, const char *name)
 	/* The record goes last but one: until then a killed remove is seen and done again. The lock goes with
 	 * its folder, last. */
 	TRY(path_remove_all(l->data_fd, name));
-	return path_remove_all(l->run_fd, name);
+	TRY(path_remove_all(l->run_fd, name));
+	return release_layers(l);
 }
 
 static err *record_lost(const struct local_dirs *d, int64_t started, const char *reason)

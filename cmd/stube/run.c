@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/stube/local.h"
+#include "images/remote.h"
 
 #define OPT_STRUCT struct run_args
 /* clang-format off */
@@ -47,6 +48,8 @@ static const struct cli_option options[] = {
 	OPT(0,   "cgroups",      CLI_CHOICE,  cgroups,        "cgroupfs|systemd|disabled", "who makes its cgroup"),
 	OPT(0,   "log-size",     CLI_SIZE,    log_size,       "SIZE",       "begin a new log file at this size (default: 10M)"),
 	OPT(0,   "log-files",    CLI_UINT,    log_files,      "N",          "keep so many log files (default: 5)"),
+	OPT_HEADING("Fetching the image"),
+	REMOTE_OPTIONS,
 	{0}
 };
 /* clang-format on */
@@ -78,18 +81,43 @@ static err *choose_network(struct local *l, const struct run_args *a, struct str
 	return str_check(path);
 }
 
+static err *pull_image(const struct run_args *a, struct image_store *store, const char *text,
+		       const struct oci_platform *platform)
+{
+	auto_progress struct progress *progress = NULL;
+	auto_registry struct registry *registry = NULL;
+	atomic_bool cancel = false;
+	struct reference reference;
+	struct image_pull_result result;
+
+	TRY(reference_parse(text, NULL, &reference));
+	TRY(progress_new(a->remote.progress, a->remote.quiet, &progress));
+	TRY(open_registry(&a->remote, &cancel, progress, &registry));
+	struct image_pull_options pull = {
+		.platform = platform, .progress = progress_callbacks(progress), .cancel = &cancel,
+	};
+	err *e = image_pull_remote(store, registry, &reference, &pull, &result);
+	progress_end(progress);
+	return e;
+}
+
 static err *find_image(const struct cli_context *c, struct arena *arena, struct local_request *r,
 		       struct image_store **ret_store)
 {
 	const struct run_args *a = c->args;
-	const struct stube_globals *globals = c->globals;
-	auto_str struct str place = STR_INIT(4096);
+	const struct oci_platform *platform = NULL;
 
-	(void)a;
-	TRY(image_store_place(globals->store, &place));
-	TRY(image_store_open(place.data, IMAGE_STORE_SHARED, ret_store));
+	TRY(parse_platform(arena, a->platform, &platform));
+	TRY(open_store(c, IMAGE_STORE_SHARED, ret_store));
 	r->store = *ret_store;
-	return image_resolve(*ret_store, arena, r->image_text, NULL, &r->image);
+	if (str_equal(a->pull, "always"))
+		TRY(pull_image(a, *ret_store, r->image_text, platform));
+	err *e = image_resolve(*ret_store, arena, r->image_text, platform, &r->image);
+	if (!e || e->code != ENOENT || !str_equal(a->pull, "missing"))
+		return e;
+	err_free(e);
+	TRY(pull_image(a, *ret_store, r->image_text, platform));
+	return image_resolve(*ret_store, arena, r->image_text, platform, &r->image);
 }
 
 /* What a pipe's reader must know: some of the output never reached it. */
