@@ -33,7 +33,7 @@ bool base64_decode(const char *text, struct str *out)
 		}
 	}
 	size_t padding = strspn(text, "=");
-	if (text[padding] || count % 4 == 1 || (padding && (count + padding) % 4 != 0))
+	if (text[padding] || count % 4 == 1 || padding > 2 || (padding && (count + padding) % 4 != 0))
 		return false;
 	return (group & ((1u << bits) - 1)) == 0;
 }

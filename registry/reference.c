@@ -100,17 +100,12 @@ bool reference_is_host(const char *text)
 	return name && is_domain(text, name) && (!text[name] || is_port(text + name + 1));
 }
 
-/* Docker's rule: does the part before the first slash name a host? */
+/* Does the part before the first slash name a host? */
 static bool names_host(const char *text, size_t len)
 {
 	if (text[0] == '[' || memchr(text, '.', len) || memchr(text, ':', len))
 		return true;
-	if (len == 9 && !strncasecmp(text, "localhost", 9))
-		return true;
-	for (size_t i = 0; i < len; i++)
-		if (isupper((unsigned char)text[i]))
-			return true;
-	return false;
+	return len == 9 && !strncasecmp(text, "localhost", 9);
 }
 
 static err *take_host(const char *text, size_t len, struct reference *r)
@@ -122,8 +117,10 @@ static err *take_host(const char *text, size_t len, struct reference *r)
 	r->host[len] = 0;
 	if (!reference_is_host(r->host))
 		return err_new(EINVAL, "'%s' is not a host or HOST:PORT", r->host);
-	if (str_equal(r->host, DOCKER_HUB_OLD))
+	if (str_equal(r->host, DOCKER_HUB_OLD)) {
+		memset(r->host, 0, sizeof(r->host));
 		memcpy(r->host, DOCKER_HUB, sizeof(DOCKER_HUB));
+	}
 	return NULL;
 }
 

@@ -2,9 +2,9 @@
  *
  *	[HOST[:PORT]/]PATH[:TAG][@DIGEST]      registry.example.org:5000/amt/portal:1.2@sha256:...
  *
- * Grammar: distribution-spec "Pulling manifests" for path and tag, docker's rule for where the host
- * ends: the part before the first slash is a host when it has a dot, a colon or an upper-case letter,
- * is `localhost`, or an IPv6 address in brackets. */
+ * Grammar: distribution-spec "Pulling manifests" for path and tag. The part before the first slash is a
+ * host when it has a dot or a colon, is `localhost`, or an IPv6 address in brackets: docker's rule, but
+ * for upper-case letters, which make a host there and an error here. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
