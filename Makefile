@@ -112,9 +112,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/bin/fuzz-%,$(wildcard tests/fuzz
 build/fuzz/bin/fuzz-%: build/fuzz/tests/fuzz/%.o build/fuzz/version.o $(MODULES:%=build/fuzz/%.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)m=$(firstword $(subst _, ,$*)); \
-	  $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
-	  -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call vendor,$(call pkgs,$(MODULES)))
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+	  $(patsubst %,build/fuzz/%.a,$(call in_order,$(call layer,$(firstword $(subst _, ,$*))))) $(call vendor,$(call pkgs,$(MODULES)))
 fuzz-programs: $(FUZZERS)
 SECONDS ?= 20
 fuzz:
