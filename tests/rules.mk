@@ -10,3 +10,10 @@ $(REGISTRY_DRIVER): $(O)/tests/registry/driver.o $(O)/version.o $(patsubst %,$(O
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,registry)))
 unit-tests: $(REGISTRY_DRIVER)
+
+# Index, extractor and mounts as a command line, for tests/integration/layers*.bats.
+LAYER_TOOL := $(O)/tests/images/layer-tool
+$(LAYER_TOOL): $(O)/tests/images/layer-tool.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,images)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka $(call vendor,$(call pkgs,$(call layer,images)))
+unit-tests: $(LAYER_TOOL)

@@ -1,0 +1,20 @@
+# tests/integration/debian.bash: a tar of a real Debian tree, made once by mmdebstrap and kept.
+
+# Print the path of the tar. Its name carries the recipe's digest; several tests at a time wait for one.
+debian_tar() {
+	local recipe='mmdebstrap --variant=essential --format=tar bookworm'
+	local cache=$BATS_TEST_DIRNAME/../../build/cache key
+	key=$(printf '%s' "$recipe" | sha256sum | cut -c1-16)
+	mkdir -p "$cache"
+	(
+		flock 9
+		if [ ! -s "$cache/debian-$key.tar" ]; then
+			SOURCE_DATE_EPOCH=1700000000 $recipe "$cache/debian-$key.partial" > "$cache/debian-$key.log" 2>&1 < /dev/null || {
+				tail -5 "$cache/debian-$key.log" >&2
+				exit 1
+			}
+			mv "$cache/debian-$key.partial" "$cache/debian-$key.tar"
+		fi
+	) 9> "$cache/debian-$key.lock" || return 1
+	echo "$cache/debian-$key.tar"
+}
