@@ -9,6 +9,9 @@ setup_file() {
 	STUBE_SAMPLES_OUT=$OUT build/release/tests/unit/oci/samples_test > "$OUT/log" 2>&1
 	# The golden document of every field; tests/unit/oci/config_test.c holds the encoder to its bytes.
 	cp tests/data/oci/full-config.json "$OUT/config-full.json"
+	build/bin/stube-runtime features > "$OUT/features-runtime.json"
+	build/bin/stube-runtime spec --bundle "$OUT" --config config-spec.json
+	build/bin/stube-runtime spec --bundle "$OUT" --config config-spec-rootless.json --rootless
 }
 
 setup() {
@@ -46,7 +49,7 @@ valid() {
 }
 
 @test "every config.json that we write is valid, with all fields there are" {
-	[ "$(find "$OUT" -name 'config-*.json' | wc -l)" -ge 5 ]
+	[ "$(find "$OUT" -name 'config-*.json' | wc -l)" -ge 7 ]
 	valid "$DATA/runtime-spec/config-schema.json" "$OUT"/config-*.json
 }
 

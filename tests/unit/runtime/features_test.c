@@ -64,7 +64,8 @@ static void test_hooks_and_mount_options_are_complete(void **state)
 	/* Every word of features.md, "Mount Options", but for acl and noacl, which no kernel since 2.6 takes
 	 * as a flag of its own: file systems get them as data. */
 	static const char *const words[] = {
-		"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "lazytime", "mand", "noatime",
+		"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud",
+		"mand", "noatime", "noiversion",
 		"nodev", "nodiratime", "noexec", "nolazytime", "nomand", "norelatime", "nostrictatime", "nosuid",
 		"nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime", "relatime", "remount", "rexec",
 		"rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow",
