@@ -71,7 +71,8 @@ bool image_layer_exists(struct image_store *s, const struct digest *diff_id);
 err *image_layer_size(struct image_store *s, const struct digest *diff_id, int64_t *ret_size) MUST_CHECK;
 
 /* Put the tar of a new layer into the store: as data.tar with its index, and compressed as the blob that
- * will be pushed. The same tar and compression give the same blob on every machine.
+ * will be pushed. The same tar gives the same blob: with zstd on every machine, with gzip on machines with the same
+ * vector instructions (ISA-L).
  *   tar_fd          a regular file or a pipe, read from its present offset to its end; borrowed
  *   ret_descriptor  media type, digest and size of the blob; the media type is static */
 err *image_store_add_layer(struct image_store *s, int tar_fd, enum oci_compression compression,
