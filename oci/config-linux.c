@@ -17,7 +17,8 @@ static const struct type t_personality_flag = ENUM("personality flag", no_names)
 static const struct type t_personality_flags = ARRAY_OF(t_personality_flag);
 static const struct type t_abs_paths = ARRAY_OF(t_abs_path);
 static const struct type t_device_number = INT_RANGE("number", int64_t, -1, UINT32_MAX);
-static const struct type t_file_mode = UINT_RANGE("number", uint32_t, 0, 0777);
+/* podman writes the whole st_mode, type bits included; runtimes use the permission bits. */
+static const struct type t_file_mode = UINT_RANGE("number", uint32_t, 0, 0177777);
 static const struct type opt_file_mode = OPTIONAL(t_file_mode);
 static const struct type t_nanosecs = UINT_RANGE("number", uint32_t, 0, 999999999);
 
