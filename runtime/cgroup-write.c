@@ -163,15 +163,53 @@ static err *check_memory_in_use(const struct cgroup *cg, const struct oci_memory
 	return NULL;
 }
 
+/* The first word of a file such as "max 100000"; false: "max", or no such file. */
+static bool read_first_number(int fd, const char *file, int64_t *ret)
+{
+	auto_str struct str text = STR_INIT(256);
+	err *e = file_read(fd, file, &text);
+
+	err_free(e);
+	text.data[strcspn(text.data, " \n")] = '\0';
+	return !e && str_to_i64(text.data, ret);
+}
+
+/* An update may name one half of what the kernel keeps as a pair: the other half is what is in force. */
+struct completed {
+	struct oci_resources resources;
+	struct oci_cpu cpu;
+	struct oci_memory memory;
+	int64_t quota, limit;
+};
+
+static void complete(const struct cgroup *cg, const struct oci_resources *asked, struct completed *c)
+{
+	c->resources = *asked;
+	if (asked->cpu && asked->cpu->period && !asked->cpu->quota &&
+	    read_first_number(cg->fd, "cpu.max", &c->quota)) {
+		c->cpu = *asked->cpu;
+		c->cpu.quota = &c->quota;
+		c->resources.cpu = &c->cpu;
+	}
+	if (asked->memory && asked->memory->swap && *asked->memory->swap > 0 && !asked->memory->limit &&
+	    read_first_number(cg->fd, "memory.max", &c->limit)) {
+		c->memory = *asked->memory;
+		c->memory.limit = &c->limit;
+		c->resources.memory = &c->memory;
+	}
+}
+
 err *cgroup_set_limits(struct cgroup *cg, const struct oci_resources *resources)
 {
 	auto_arena struct arena *arena = NULL;
+	struct completed c = { 0 };
 	struct cgroup_limits limits;
 
-	TRY(arena_new(4 << 20, &arena));
-	TRY(cgroup_limits(arena, resources, &limits));
 	if (cg->fd < 0)
 		return err_new(ENOENT, "the container has no cgroup");
-	TRY(check_memory_in_use(cg, resources ? resources->memory : NULL));
+	complete(cg, resources, &c);
+	TRY(arena_new(4 << 20, &arena));
+	TRY(cgroup_limits(arena, &c.resources, &limits));
+	TRY(check_memory_in_use(cg, c.resources.memory));
 	return cgroup_write_limits(cg, &limits, false);
 }

@@ -301,6 +301,29 @@ static void test_an_update_writes_defaults_too_and_does_not_miss_absent_files(vo
 	assert_content(t, "web/pids.max", "20x");
 }
 
+static void test_an_update_of_one_half_keeps_the_other(void **state)
+{
+	struct tree *t = *state;
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+	const uint64_t period = 20000;
+	const int64_t swap = 3000000;
+	struct oci_cpu cpu = { .period = &period };
+	struct oci_memory memory = { .swap = &swap };
+	struct oci_resources update = { .cpu = &cpu, .memory = &memory };
+
+	put(t, ".", all_controllers);
+	put(t, "web", FILES("cpu.max=5000 100000\n", "memory.max=1000000\n", "memory.swap.max="));
+	assert_null(cgroup_open(t->arena, &t->root, "/web", 1, &cg));
+	assert_null(cgroup_set_limits(&cg, &update));
+	assert_content(t, "web/cpu.max", "5000 200000\n"); /* "5000 20000" over a longer text */
+	assert_content(t, "web/memory.swap.max", "2000000");
+	/* without a quota in force a period alone limits nothing */
+	put(t, "web", FILES("cpu.max=max 100000\n"));
+	update.memory = NULL;
+	assert_null(cgroup_set_limits(&cg, &update));
+	assert_content(t, "web/cpu.max", "max 200000\n");
+}
+
 static void test_a_memory_limit_below_the_use_is_refused_when_asked(void **state)
 {
 	struct tree *t = *state;
@@ -426,6 +449,7 @@ int main(void)
 		TREE_TEST(test_needed_controllers_are_enabled_in_every_parent),
 		TREE_TEST(test_controllers_with_figures_are_enabled_where_they_exist),
 		TREE_TEST(test_an_update_writes_defaults_too_and_does_not_miss_absent_files),
+		TREE_TEST(test_an_update_of_one_half_keeps_the_other),
 		TREE_TEST(test_a_memory_limit_below_the_use_is_refused_when_asked),
 		TREE_TEST(test_processes_of_children_are_listed_sorted_without_the_invisible),
 		TREE_TEST(test_a_missing_cgroup_has_no_processes_and_is_gone_already),
