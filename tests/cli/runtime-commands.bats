@@ -213,3 +213,26 @@ wait_for() { # STATUS
 		[ ! -e "$CGROUP/$ID" ]
 	done
 }
+
+@test "events --stats prints the figures that the kernel counts, once" {
+	running
+	run rt events --stats "$ID"
+	[ "$status" -eq 0 ]
+	[ "$(jq -r '.type + " " + .id' <<< "$output")" = "stats $ID" ]
+	jq -e '.data.cpu.usage | .total > 0 and .total >= .kernel' <<< "$output"
+	jq -e '.data | has("memory") and has("pids") and has("blkio")' <<< "$output"
+}
+
+@test "events goes on until the container ends" {
+	running
+	rt events --interval 50ms "$ID" > "$T/events" &
+	events=$!
+	for _ in {1..200}; do [ "$(wc -l < "$T/events")" -ge 2 ] && break; sleep 0.02; done
+	rt kill "$ID" KILL
+	wait "$events"
+	[ "$(jq -rs 'map(.type) | unique | join(" ")' "$T/events")" = stats ]
+	[ "$(wc -l < "$T/events")" -ge 2 ]
+	run rt events "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"container not running"* ]]
+}
