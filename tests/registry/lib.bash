@@ -41,7 +41,8 @@ registry_start() {
 	[ -z "$tls" ] || registry_certificates "$dir" "$mtls" >> "$dir/config.yml" || return 1
 	registry_auth "$dir" "$auth" "$tls" >> "$dir/config.yml" || return 1
 
-	OTEL_TRACES_EXPORTER=none docker-registry serve "$dir/config.yml" > "$dir/log" 2>&1 < /dev/null 3>&- &
+	# Its own REGISTRY_... variables would change the configuration, and REGISTRY_AUTH_FILE is ours.
+	env -i PATH="$PATH" OTEL_TRACES_EXPORTER=none docker-registry serve "$dir/config.yml" > "$dir/log" 2>&1 < /dev/null 3>&- &
 	echo $! > "$dir/pid"
 	disown $! 2> /dev/null
 	local port='' i
