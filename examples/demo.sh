@@ -16,6 +16,7 @@ PROGRAMS=${PROGRAMS:-$ROOT/build/bin}
 TREES=${TREES:-$ROOT/build/examples/image}
 USER_ID=10001
 STEP=preparing
+digest=()
 DONE=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then B=$'\e[1m' G=$'\e[32m' R=$'\e[31m' D=$'\e[2m' N=$'\e[0m'; else B='' G='' R='' D='' N=''; fi
 
@@ -26,11 +27,12 @@ fail() { printf '%s\n' "$*" > "$WORK/reason"; exit 1; }
 
 # One command of the toolkit, shown as a user would type it; its words are kept for the case that it fails.
 stube() {
-	printf '%s  $ stube %s%s\n' "$D" "${*//$WORK/…}" "$N"
-	"$PROGRAMS/stube" --store "$STORE" "$@" > "$WORK/out" 2> "$WORK/err"
+	local shown=${*//$WORK/…}
+	printf '%s  $ stube %s%s\n' "$D" "${shown//$ROOT\//}" "$N"
+	toolkit "$@" > "$WORK/out" 2> "$WORK/err"
 }
 # The same, where its output is wanted and not shown.
-ask() { "$PROGRAMS/stube" --store "$STORE" "$@" 2> "$WORK/err"; }
+ask() { toolkit "$@" 2> "$WORK/err"; }
 
 clean_up() {
 	local status=$? name left=''
@@ -81,7 +83,10 @@ chmod 711 "$WORK"
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 # The demo's own containers, credentials and store: none of this machine's are seen or touched.
-export STUBE_RUN=$WORK/run STUBE_DATA=$WORK/state DOCKER_CONFIG=$WORK/config REGISTRY_AUTH_FILE=$WORK/config/config.json
+export STUBE_RUN=$WORK/run STUBE_DATA=$WORK/state
+# For stube alone: docker-registry takes REGISTRY_* for its own configuration.
+toolkit() { REGISTRY_AUTH_FILE=$WORK/config/auth.json "$PROGRAMS/stube" --store "$STORE" "$@"; }
+mkdir -m 700 "$WORK/config"
 STORE=$WORK/first
 : > "$WORK/err"
 
