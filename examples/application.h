@@ -9,8 +9,8 @@
 
 struct event {
 	const char *at; /* RFC 3339 */
-	int state;      /* after it */
-	int by;         /* role: nobody's name is shown to the other side */
+	int state;	/* after it */
+	int by;		/* role: nobody's name is shown to the other side */
 	const char *note;
 };
 struct application {

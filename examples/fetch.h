@@ -6,14 +6,14 @@
 #include "base/str.h"
 
 struct fetch {
-	const char *method;     /* "GET" or "POST" */
-	const char *base;       /* "http://127.0.0.1:8081" */
-	const char *path;       /* from its slash on; the caller has escaped it (fetch_escape) */
-	const char *bearer;     /* token, or NULL */
-	const char *body;       /* JSON, or NULL */
+	const char *method; /* "GET" or "POST" */
+	const char *base;   /* "http://127.0.0.1:8081" */
+	const char *path;   /* from its slash on; the caller has escaped it (fetch_escape) */
+	const char *bearer; /* token, or NULL */
+	const char *body;   /* JSON, or NULL */
 	size_t body_len;
-	size_t max;             /* of the answer */
-	unsigned timeout_ms;    /* of everything; 0: five seconds */
+	size_t max;	     /* of the answer */
+	unsigned timeout_ms; /* of everything; 0: five seconds */
 };
 
 /* Once, before the first thread. */

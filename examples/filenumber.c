@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 static const char alphabet[] = "0123456789ACDEFGHJKMNPQRSTVWXYZ";
-#define BASE    31u
+#define BASE	31u
 #define SYMBOLS 16 /* two of the kind, four of the year, ten random */
 
 /* Weights 1 to 16 are different and not zero modulo a prime: every single wrong symbol, and every
@@ -21,8 +21,8 @@ static unsigned check_of(const char symbols[static SYMBOLS])
 
 static void write_out(const char symbols[static SYMBOLS], char out[static FILENUMBER_SIZE])
 {
-	snprintf(out, FILENUMBER_SIZE, "%.2s-%.4s-%.5s-%.5s-%c", symbols, symbols + 2, symbols + 6, symbols + 11,
-		 alphabet[check_of(symbols)]);
+	snprintf(out, FILENUMBER_SIZE, "%.2s-%.4s-%.5s-%.5s-%c", symbols, symbols + 2, symbols + 6,
+		 symbols + 11, alphabet[check_of(symbols)]);
 }
 
 void filenumber_format(const char *prefix, unsigned year, const uint8_t random[static 10],
@@ -83,7 +83,8 @@ bool filenumber_parse(const char *typed, char out[static FILENUMBER_SIZE])
 			return false;
 		symbols[count++] = c;
 	}
-	if (count != SYMBOLS + 1 || !isalpha((unsigned char)symbols[0]) || !isalpha((unsigned char)symbols[1]))
+	if (count != SYMBOLS + 1 || !isalpha((unsigned char)symbols[0]) ||
+	    !isalpha((unsigned char)symbols[1]))
 		return false;
 	for (unsigned i = 2; i < 6; i++)
 		if (!isdigit((unsigned char)symbols[i]))

@@ -8,13 +8,19 @@ bool utf8_valid(const char *text, size_t len)
 	const uint8_t *p = (const uint8_t *)text, *end = p + len;
 
 	while (p < end) {
-		unsigned more = *p < 0x80 ? 0 : *p < 0xc2 ? 9 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : *p < 0xf5 ? 3 : 9;
+		unsigned more = *p < 0x80   ? 0
+				: *p < 0xc2 ? 9
+				: *p < 0xe0 ? 1
+				: *p < 0xf0 ? 2
+				: *p < 0xf5 ? 3
+					    : 9;
 
 		if (more == 9 || (size_t)(end - p) <= more)
 			return false;
-		/* The second byte of these four must not make a long form, a surrogate or too large a number. */
-		if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-		    (*p == 0xf4 && p[1] > 0x8f))
+		/* The second byte of these four must not make a long form, a surrogate or too large a number.
+		 */
+		if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+		    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 			return false;
 		for (p++; more > 0; more--, p++)
 			if ((*p & 0xc0) != 0x80)

@@ -17,14 +17,14 @@
 #include "examples/form.h"
 #include "examples/rate.h"
 
-#define REQUEST_ARENA   (4u << 20)
-#define RESPONSE_MAX    (2u << 20)
-#define HEADERS_MAX     (32u << 10)
-#define CONNECTIONS     256u
-#define PER_ADDRESS     128u
+#define REQUEST_ARENA	(4u << 20)
+#define RESPONSE_MAX	(2u << 20)
+#define HEADERS_MAX	(32u << 10)
+#define CONNECTIONS	256u
+#define PER_ADDRESS	128u
 #define SILENCE_SECONDS 15u
-#define BODY_SECONDS    20
-#define DRAIN_SECONDS   5
+#define BODY_SECONDS	20
+#define DRAIN_SECONDS	5
 
 struct running {
 	const struct http_server *server;
@@ -188,8 +188,8 @@ static void log_request(const struct exchange *x)
 	snprintf(status, sizeof(status), "%u", x->response.status);
 	snprintf(ms, sizeof(ms), "%.1f", (double)(clock_monotonic() - x->started) / 1e6);
 	/* The route, not the path: a file number says who asked for what. */
-	log_info("request", "method", x->request.method, "route", x->route ? x->route->pattern : "-", "status",
-		 status, "ms", ms, NULL);
+	log_info("request", "method", x->request.method, "route", x->route ? x->route->pattern : "-",
+		 "status", status, "ms", ms, NULL);
 }
 
 static enum MHD_Result answer(struct exchange *x)
@@ -372,7 +372,7 @@ static err *parse_address(const char *text, struct sockaddr_storage *ret, sockle
 static err *open_listener(const char *address, int *ret_fd, uint16_t *ret_port)
 {
 	struct sockaddr_storage where;
-	socklen_t len;
+	socklen_t len = 0;
 	int one = 1;
 
 	TRY(parse_address(address, &where, &len));
@@ -383,8 +383,8 @@ static err *open_listener(const char *address, int *ret_fd, uint16_t *ret_port)
 	if (bind(fd, (struct sockaddr *)&where, len) < 0 || listen(fd, 128) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&where, &len) < 0)
 		return err_errno("listen on %s", address);
-	*ret_port = ntohs(where.ss_family == AF_INET ? ((struct sockaddr_in *)&where)->sin_port :
-						       ((struct sockaddr_in6 *)&where)->sin6_port);
+	*ret_port = ntohs(where.ss_family == AF_INET ? ((struct sockaddr_in *)&where)->sin_port
+						     : ((struct sockaddr_in6 *)&where)->sin6_port);
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
 }
@@ -430,14 +430,16 @@ err *http_serve(const struct http_server *server)
 			return err_oom();
 	}
 	running.rate = rate;
-	daemon = MHD_start_daemon(
-		MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL,
-		NULL, on_request, &running, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, server->threads,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS,
-		MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)HEADERS_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, NULL, MHD_OPTION_END);
+	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC |
+					  MHD_USE_ERROR_LOG,
+				  0, NULL, NULL, on_request, &running, MHD_OPTION_EXTERNAL_LOGGER,
+				  on_library_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+				  MHD_OPTION_THREAD_POOL_SIZE, server->threads, MHD_OPTION_CONNECTION_LIMIT,
+				  CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS,
+				  MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS,
+				  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+				  MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+				  NULL, MHD_OPTION_END);
 	if (!daemon)
 		return err_errno("start the HTTP server on %s", server->listen);
 	(void)TAKE_FD(fd); /* the server's now; MHD_quiesce_daemon gives it back */

@@ -21,8 +21,8 @@ static unsigned number(const char *text, size_t count)
 	return value;
 }
 
-/* Days from the civil calendar, as in Howard Hinnant's description: years begin in March, so that the day that
- * comes and goes is the last one. */
+/* Days from the civil calendar, as in Howard Hinnant's description: years begin in March, so that the day
+ * that comes and goes is the last one. */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
 	year -= month <= 2;
@@ -115,7 +115,8 @@ static bool email_valid(const char *text)
 	const char *at = strchr(text, '@');
 	const char *dot = at ? strrchr(at, '.') : NULL;
 
-	return at && at > text && !strchr(at + 1, '@') && dot && dot > at + 1 && dot[1] && !strpbrk(text, " ,;<>\"");
+	return at && at > text && !strchr(at + 1, '@') && dot && dot > at + 1 && dot[1] &&
+	       !strpbrk(text, " ,;<>\"");
 }
 
 static bool is_compact(enum field_kind kind)
@@ -157,7 +158,8 @@ static int date_problem(const struct kind_field *field, const char *value, int64
 
 	if (!date_parse(value, &days))
 		return PROBLEM_DATE;
-	if (field->day_min != field->day_max && (days < today + field->day_min || days > today + field->day_max))
+	if (field->day_min != field->day_max &&
+	    (days < today + field->day_min || days > today + field->day_max))
 		return PROBLEM_DATE_RANGE;
 	return -1;
 }
@@ -213,7 +215,8 @@ static bool is_field(const struct kind *kind, const char *name)
 }
 
 err *kind_check(struct arena *arena, const struct kind *kind, const struct string_map *typed, int64_t today,
-		struct string_map *ret_fields, struct problem problems[static PROBLEMS_MAX], size_t *ret_count)
+		struct string_map *ret_fields, struct problem problems[static PROBLEMS_MAX],
+		size_t *ret_count)
 {
 	size_t fields = 0, count = 0;
 	struct string_map kept = { 0 };

@@ -3,10 +3,10 @@
 
 #include "examples/token.h"
 
-const struct enum_name field_kind_names[] = {
-	{ "text", FIELD_TEXT },		  { "date", FIELD_DATE },   { "iban", FIELD_IBAN },	{ "tax-id", FIELD_TAX },
-	{ "insurance", FIELD_INSURANCE }, { "email", FIELD_EMAIL }, { "choice", FIELD_CHOICE }, { 0 }
-};
+const struct enum_name field_kind_names[] = { { "text", FIELD_TEXT },		{ "date", FIELD_DATE },
+					      { "iban", FIELD_IBAN },		{ "tax-id", FIELD_TAX },
+					      { "insurance", FIELD_INSURANCE }, { "email", FIELD_EMAIL },
+					      { "choice", FIELD_CHOICE },	{ 0 } };
 
 /* clang-format off */
 static const struct choice yes_no[] = {

@@ -8,12 +8,12 @@
 
 #include "examples/base64url.h"
 
-#define COST      16384u
-#define BLOCK     8u
+#define COST	  16384u
+#define BLOCK	  8u
 #define PARALLEL  1u
 #define SALT_SIZE 16u
 #define HASH_SIZE 32u
-#define MEMORY    (64u << 20)
+#define MEMORY	  (64u << 20)
 
 struct parameters {
 	uint64_t cost, block, parallel;

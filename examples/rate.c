@@ -11,7 +11,9 @@ unsigned bucket_wait(const struct bucket *b, unsigned burst, int64_t interval, i
 {
 	int64_t free_at = b->full_at - (int64_t)(burst - 1) * interval;
 
-	return free_at <= now ? 0 : (unsigned)((free_at - now + (int64_t)NSEC_PER_SEC - 1) / (int64_t)NSEC_PER_SEC);
+	return free_at <= now
+		       ? 0
+		       : (unsigned)((free_at - now + (int64_t)NSEC_PER_SEC - 1) / (int64_t)NSEC_PER_SEC);
 }
 
 bool bucket_take(struct bucket *b, unsigned burst, int64_t interval, int64_t now)

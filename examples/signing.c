@@ -148,8 +148,8 @@ err *signing_sign(const struct signing_key *key, const void *bytes, size_t len,
 bool signing_verify(const struct public_key *key, const void *bytes, size_t len,
 		    const uint8_t signature[static SIGNATURE_SIZE])
 {
-	CLEANUP(EVP_PKEY_free) EVP_PKEY *pkey =
-		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->bytes, PUBLIC_SIZE);
+	CLEANUP(EVP_PKEY_free)
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->bytes, PUBLIC_SIZE);
 	CLEANUP(EVP_MD_CTX_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good = pkey && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
 		    EVP_DigestVerify(context, signature, SIGNATURE_SIZE, bytes, len) == 1;
@@ -243,7 +243,7 @@ err *digest_text(const void *bytes, size_t len, char out[static DIGEST_SIZE])
 
 	if (!EVP_Digest(bytes, len, hash, NULL, EVP_sha256(), NULL))
 		return crypto_error("digest");
-	memcpy(out, "sha256:", 7);
+	snprintf(out, DIGEST_SIZE, "sha256:");
 	for (unsigned i = 0; i < 32; i++)
 		snprintf(out + 7 + 2 * i, 3, "%02x", hash[i]);
 	return NULL;

@@ -27,8 +27,8 @@ struct signing_key;
 
 /* Open the private key `name` (PEM, PKCS#8) in `dir_fd`; a missing one is made first, mode 0600, if `create`.
  * *ret_created tells so. Errors: EPERM when group or others may read it; EINVAL when it is no Ed25519 key. */
-err *signing_key_open(int dir_fd, const char *name, bool create, bool *ret_created, struct signing_key **ret)
-	MUST_CHECK;
+err *signing_key_open(int dir_fd, const char *name, bool create, bool *ret_created,
+		      struct signing_key **ret) MUST_CHECK;
 void signing_key_free(struct signing_key *key);
 DEFINE_CLEANUP(struct signing_key *, signing_key_free)
 #define auto_signing_key CLEANUP(signing_key_free)

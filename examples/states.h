@@ -9,7 +9,7 @@ extern const struct type t_state;
 
 struct transition {
 	enum state from, to;
-	int role;       /* examples/token.h */
+	int role;	/* examples/token.h */
 	bool with_note; /* the other side must be told something: a question, an answer, reasons */
 };
 /* NULL: not allowed. */

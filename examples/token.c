@@ -116,10 +116,12 @@ err *token_verify(struct arena *arena, const struct keyring *ring, int64_t now, 
 	key = keyring_find(ring, header.key_id);
 	if (!key)
 		return err_new(ENOKEY, "token: signed with an unknown key");
-	if (!base64url_decode(second + 1, strlen(second + 1), &signature) || signature.len != SIGNATURE_SIZE ||
+	if (!base64url_decode(second + 1, strlen(second + 1), &signature) ||
+	    signature.len != SIGNATURE_SIZE ||
 	    !signing_verify(key, token, (size_t)(second - token), (const uint8_t *)signature.data))
 		return refused(err_new(EACCES, "the signature is wrong"));
-	TRY(refused(decode_part(arena, "claims", first + 1, (size_t)(second - first - 1), &t_claims, &claims)));
+	TRY(refused(
+		decode_part(arena, "claims", first + 1, (size_t)(second - first - 1), &t_claims, &claims)));
 	TRY(refused(check_claims(&claims, now)));
 	*ret = claims;
 	return NULL;

@@ -12,10 +12,10 @@
 #include "base/str.h"
 #include "examples/signing.h"
 
-#define TOKEN_MAX      4096       /* characters */
+#define TOKEN_MAX      4096 /* characters */
 #define TOKEN_ISSUER   "bayernid"
 #define TOKEN_AUDIENCE "verwaltung"
-#define TOKEN_LEEWAY   30         /* seconds by which two clocks may differ */
+#define TOKEN_LEEWAY   30 /* seconds by which two clocks may differ */
 
 enum role { ROLE_CITIZEN, ROLE_CLERK };
 /* Level of assurance of an identity: Regulation (EU) 910/2014, article 8. */
@@ -29,9 +29,9 @@ struct claims {
 	const char *subject; /* stands for the person everywhere: says nothing about them */
 	const char *name;    /* as it is shown */
 	int role, loa;
-	int64_t issued, expires;    /* seconds since the epoch */
-	int64_t authenticated;      /* when the password was shown; renewing does not move it */
-	const char *id;             /* of this token, random */
+	int64_t issued, expires; /* seconds since the epoch */
+	int64_t authenticated;	 /* when the password was shown; renewing does not move it */
+	const char *id;		 /* of this token, random */
 };
 extern const struct type t_claims;
 
@@ -39,7 +39,7 @@ extern const struct type t_claims;
 err *token_sign(const struct signing_key *key, const struct claims *claims, struct str *out) MUST_CHECK;
 
 /* Verify `token` against `ring` at the time `now` (seconds); claims live in the arena.
- * Errors: EACCES whatever is wrong with the token, and ENOKEY when only its key is unknown, so that the caller
- * may fetch the ring again. */
+ * Errors: EACCES whatever is wrong with the token, and ENOKEY when only its key is unknown, so that the
+ * caller may fetch the ring again. */
 err *token_verify(struct arena *arena, const struct keyring *ring, int64_t now, const char *token,
 		  struct claims *ret) MUST_CHECK;

@@ -24,8 +24,8 @@ static err *authenticate(const struct http_request *r, struct http_response *out
 {
 	const struct antrag *a = r->service;
 	const char *token = http_bearer(r);
-	auto_err err *e = token ? keysource_verify(a->keys, r->arena, token, claims) :
-				  err_new(EACCES, "no token");
+	auto_err err *e =
+		token ? keysource_verify(a->keys, r->arena, token, claims) : err_new(EACCES, "no token");
 
 	*ret_good = !e;
 	if (!e)
@@ -130,8 +130,9 @@ static err *tell_problems(struct http_response *out, const struct problem *probl
 	return NULL;
 }
 
-static err *add_application(const struct antrag *service, const struct kind *kind, const struct claims *claims,
-			    const struct string_map *fields, char number[static FILENUMBER_SIZE])
+static err *add_application(const struct antrag *service, const struct kind *kind,
+			    const struct claims *claims, const struct string_map *fields,
+			    char number[static FILENUMBER_SIZE])
 {
 	time_t seconds = now_seconds();
 	char created[CLOCK_TEXT_MAX], digest[DIGEST_SIZE];
@@ -187,14 +188,16 @@ static err *post_application(const struct http_request *r, struct http_response 
 	if (!kind)
 		return http_fail(out, 400, "kind_unknown", "there is no such application");
 	if (claims.loa < kind->loa)
-		return http_fail(out, 403, "assurance_too_low", "this application needs a level of assurance of %s",
+		return http_fail(out, 403, "assurance_too_low",
+				 "this application needs a level of assurance of %s",
 				 enum_name(loa_names, kind->loa));
 	TRY(kind_check(r->arena, kind, &apply.fields, now_seconds() / 86400, &fields, problems, &count));
 	if (count > 0)
 		return tell_problems(out, problems, count);
 	if (!rate_take(a->writes, claims.subject)) {
 		strv_addf(&out->headers, "Retry-After: %u", rate_wait(a->writes, claims.subject));
-		return http_fail(out, 429, "too_many_applications", "too many applications; please wait a little");
+		return http_fail(out, 429, "too_many_applications",
+				 "too many applications; please wait a little");
 	}
 	TRY(add_application(a, kind, &claims, &fields, number));
 	out->status = 201;
@@ -274,8 +277,8 @@ static bool is_blank(const char *text)
 }
 
 /* Both sides move an application by the same table. */
-static err *change(const struct http_request *r, struct http_response *out, const struct application *application,
-		   int role, struct change change)
+static err *change(const struct http_request *r, struct http_response *out,
+		   const struct application *application, int role, struct change change)
 {
 	const struct antrag *a = r->service;
 	const struct transition *transition;
@@ -284,8 +287,10 @@ static err *change(const struct http_request *r, struct http_response *out, cons
 
 	transition = transition_find((enum state)application->state, (enum state)change.state, role);
 	if (!transition)
-		return http_fail(out, 409, "not_allowed_now", "from '%s' to '%s' is not a step that you can take",
-				 enum_name(state_names, application->state), enum_name(state_names, change.state));
+		return http_fail(out, 409, "not_allowed_now",
+				 "from '%s' to '%s' is not a step that you can take",
+				 enum_name(state_names, application->state),
+				 enum_name(state_names, change.state));
 	if (is_blank(change.note)) {
 		change.note = NULL;
 		if (transition->with_note)
@@ -369,9 +374,11 @@ static err *post_signature(const struct http_request *r, struct http_response *o
 		return NULL;
 	statement_text(application->digest, application->citizen, proof.signed_at, &statement);
 	TRY(str_check(&statement));
-	if (!base64url_decode(proof.signature, strlen(proof.signature), &bytes) || bytes.len != SIGNATURE_SIZE ||
+	if (!base64url_decode(proof.signature, strlen(proof.signature), &bytes) ||
+	    bytes.len != SIGNATURE_SIZE ||
 	    !keysource_signed(a->keys, statement.data, statement.len, (const uint8_t *)bytes.data))
-		return http_fail(out, 422, "signature_invalid", "the signature does not belong to this application");
+		return http_fail(out, 422, "signature_invalid",
+				 "the signature does not belong to this application");
 	TRY(store_sign(a->store, application->number, proof.signed_at, proof.signature, &kept));
 	if (!kept)
 		return http_fail(out, 409, "signed_already", "the application has been signed already");

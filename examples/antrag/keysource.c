@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "examples/fetch.h"
 
-#define MAX_AGE   (600 * (int64_t)NSEC_PER_SEC)
+#define MAX_AGE	  (600 * (int64_t)NSEC_PER_SEC)
 #define MIN_PAUSE (5 * (int64_t)NSEC_PER_SEC)
 
 struct keysource {

@@ -73,9 +73,9 @@ int main(int argc, char **argv)
 		.defaults = defaults,
 		.run = run,
 	};
-	static const struct cli_program program = {
-		.name = "antrag", .summary = "Take applications and tell how far they are", .main = &command
-	};
+	static const struct cli_program program = { .name = "antrag",
+						    .summary = "Take applications and tell how far they are",
+						    .main = &command };
 
 	return cli_main(&program, argc, argv);
 }

@@ -10,8 +10,8 @@
 #include "examples/states.h"
 #include "examples/token.h"
 
-#define VERSION     1
-#define FIELDS_MAX  (64u << 10)
+#define VERSION	   1
+#define FIELDS_MAX (64u << 10)
 
 struct store {
 	sqlite3 *db;
@@ -26,8 +26,8 @@ static void unlock(pthread_mutex_t *lock)
 	pthread_mutex_unlock(lock);
 }
 DEFINE_CLEANUP(pthread_mutex_t *, unlock)
-#define HOLD(store)                                                                                \
-	CLEANUP(unlock) pthread_mutex_t *held_ = &(store)->lock;                                   \
+#define HOLD(store)                                              \
+	CLEANUP(unlock) pthread_mutex_t *held_ = &(store)->lock; \
 	pthread_mutex_lock(held_)
 
 static const char schema[] =
@@ -105,7 +105,8 @@ err *store_open(const char *path, struct store **ret)
 		return err_oom();
 	pthread_mutex_init(&s->lock, NULL);
 	if (sqlite3_open_v2(path, &s->db,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+				    SQLITE_OPEN_NOFOLLOW,
 			    NULL) != SQLITE_OK)
 		return err_wrap(db_error(s, "open"), "'%s'", path);
 	sqlite3_busy_timeout(s->db, 2000);
@@ -135,7 +136,8 @@ static err *add_event(struct store *s, const char *number, const struct event *e
 				enum_name(role_names, event->by), event->note };
 	auto_statement sqlite3_stmt *statement = NULL;
 
-	TRY(prepare(s, "INSERT INTO events (number, at, state, by, note) VALUES (?, ?, ?, ?, ?)", &statement));
+	TRY(prepare(s, "INSERT INTO events (number, at, state, by, note) VALUES (?, ?, ?, ?, ?)",
+		    &statement));
 	bind_texts(statement, texts, ARRAY_LEN(texts));
 	return finish(s, statement);
 }
@@ -148,10 +150,13 @@ static err *insert(struct store *s, const struct application *a, bool *ret_taken
 
 	encode_text(&fields, &t_string_map, &a->fields, 0);
 	TRY(str_check(&fields));
-	const char *texts[] = { a->number,  a->citizen, a->name,     a->kind,  enum_name(state_names, a->state),
-				a->created, a->changed, fields.data, a->digest };
+	const char *texts[] = {
+		a->number,  a->citizen, a->name,     a->kind,  enum_name(state_names, a->state),
+		a->created, a->changed, fields.data, a->digest
+	};
 	TRY(prepare(s,
-		    "INSERT INTO applications (number, citizen, name, kind, state, created, changed, fields, digest)"
+		    "INSERT INTO applications (number, citizen, name, kind, state, created, changed, fields, "
+		    "digest)"
 		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 		    &statement));
 	bind_texts(statement, texts, ARRAY_LEN(texts));
@@ -203,7 +208,8 @@ static err *read_history(struct store *s, struct arena *arena, struct applicatio
 	auto_statement sqlite3_stmt *statement = NULL;
 
 	TRY_ALLOC(arena, a->history.items, arena_array(arena, HISTORY_MAX, sizeof(struct event)));
-	TRY(prepare(s, "SELECT at, state, by, note FROM events WHERE number = ? ORDER BY id LIMIT ?", &statement));
+	TRY(prepare(s, "SELECT at, state, by, note FROM events WHERE number = ? ORDER BY id LIMIT ?",
+		    &statement));
 	sqlite3_bind_text(statement, 1, a->number, -1, SQLITE_STATIC);
 	sqlite3_bind_int(statement, 2, HISTORY_MAX);
 	while (sqlite3_step(statement) == SQLITE_ROW && a->history.count < HISTORY_MAX)
@@ -274,7 +280,8 @@ static err *move(struct store *s, const char *number, int from, const struct eve
 				enum_name(state_names, from) };
 	auto_statement sqlite3_stmt *statement = NULL;
 
-	TRY(prepare(s, "UPDATE applications SET state = ?, changed = ? WHERE number = ? AND state = ?", &statement));
+	TRY(prepare(s, "UPDATE applications SET state = ?, changed = ? WHERE number = ? AND state = ?",
+		    &statement));
 	bind_texts(statement, texts, ARRAY_LEN(texts));
 	TRY(finish(s, statement));
 	*ret_moved = sqlite3_changes(s->db) == 1;
@@ -293,9 +300,10 @@ err *store_sign(struct store *s, const char *number, int64_t signed_at, const ch
 	auto_statement sqlite3_stmt *statement = NULL;
 
 	HOLD(s);
-	TRY(prepare(s,
-		    "UPDATE applications SET signature = ?, signed_at = ? WHERE number = ? AND signature IS NULL",
-		    &statement));
+	TRY(prepare(
+		s,
+		"UPDATE applications SET signature = ?, signed_at = ? WHERE number = ? AND signature IS NULL",
+		&statement));
 	sqlite3_bind_text(statement, 1, signature, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 2, signed_at);
 	sqlite3_bind_text(statement, 3, number, -1, SQLITE_STATIC);

@@ -20,8 +20,8 @@ DEFINE_CLEANUP(struct store *, store_close)
 err *store_add(struct store *s, const struct application *application, bool *ret_taken) MUST_CHECK;
 
 /* With history. NULL when there is none. */
-err *store_get(struct store *s, struct arena *arena, const char *number, const struct application **ret)
-	MUST_CHECK;
+err *store_get(struct store *s, struct arena *arena, const char *number,
+	       const struct application **ret) MUST_CHECK;
 
 /* Newest change first. citizen NULL: of all; state -1: in any. */
 err *store_list(struct store *s, struct arena *arena, const char *citizen, int state, unsigned limit,
@@ -29,9 +29,9 @@ err *store_list(struct store *s, struct arena *arena, const char *citizen, int s
 
 /* From `from` to `event->state`, in one transaction with the event. *ret_moved false: it is not (any more) in
  * `from`, somebody was faster. */
-err *store_move(struct store *s, const char *number, int from, const struct event *event, bool *ret_moved)
-	MUST_CHECK;
+err *store_move(struct store *s, const char *number, int from, const struct event *event,
+		bool *ret_moved) MUST_CHECK;
 
 /* Keep a signature; the first one stays. *ret_kept tells whether this was it. */
-err *store_sign(struct store *s, const char *number, int64_t signed_at, const char *signature, bool *ret_kept)
-	MUST_CHECK;
+err *store_sign(struct store *s, const char *number, int64_t signed_at, const char *signature,
+		bool *ret_kept) MUST_CHECK;

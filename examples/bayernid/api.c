@@ -214,7 +214,8 @@ static err *sign_document(const struct bayernid *b, struct document *document, s
 	return NULL;
 }
 
-/* In place of a signature on paper: the person must be known well enough, and only their own name is signed. */
+/* In place of a signature on paper: the person must be known well enough, and only their own name is signed.
+ */
 static err *post_sign(const struct http_request *r, struct http_response *out)
 {
 	struct document document = { 0 };
@@ -228,7 +229,8 @@ static err *post_sign(const struct http_request *r, struct http_response *out)
 	if (!good)
 		return NULL;
 	if (claims.loa < LOA_SUBSTANTIAL)
-		return http_fail(out, 403, "assurance_too_low", "signing needs a level of assurance of substantial");
+		return http_fail(out, 403, "assurance_too_low",
+				 "signing needs a level of assurance of substantial");
 	if (!digest_is_valid(document.digest))
 		return http_fail(out, 400, "bad_request", "body: digest: is not sha256:HEX");
 	document.subject = claims.subject;
@@ -252,7 +254,8 @@ static err *post_verify_signature(const struct http_request *r, struct http_resp
 	good = digest_is_valid(d.digest) && !statement.failed && !strchr(d.subject, '\n') &&
 	       base64url_decode(d.signature, strlen(d.signature), &signature) &&
 	       signature.len == SIGNATURE_SIZE &&
-	       signing_verify(&b->ring.keys[0], statement.data, statement.len, (const uint8_t *)signature.data);
+	       signing_verify(&b->ring.keys[0], statement.data, statement.len,
+			      (const uint8_t *)signature.data);
 	json_begin_object(&w);
 	json_member_bool(&w, "valid", good);
 	json_end_object(&w);

@@ -62,7 +62,8 @@ static err *open_key(const struct args *args, struct signing_key **ret)
 	auto_close int dir = open(args->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_errno("data directory '%s'", args->data);
-	TRY(err_wrap(signing_key_open(dir, "key.pem", true, &created, ret), "data directory '%s'", args->data));
+	TRY(err_wrap(signing_key_open(dir, "key.pem", true, &created, ret), "data directory '%s'",
+		     args->data));
 	if (created)
 		log_info("made a key", "id", signing_key_public(*ret)->id, NULL);
 	return NULL;
@@ -119,9 +120,9 @@ int main(int argc, char **argv)
 		.defaults = defaults,
 		.run = run,
 	};
-	static const struct cli_program program = {
-		.name = "bayernid", .summary = "Sign people in and documents for them", .main = &command
-	};
+	static const struct cli_program program = { .name = "bayernid",
+						    .summary = "Sign people in and documents for them",
+						    .main = &command };
 
 	return cli_main(&program, argc, argv);
 }

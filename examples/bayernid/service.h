@@ -8,10 +8,10 @@
 struct bayernid {
 	struct users users;
 	struct signing_key *key;
-	struct keyring ring;        /* the public half */
-	struct rate *logins;        /* failed ones, by the name that was typed */
-	int64_t token_seconds;      /* how long a token holds */
-	int64_t session_seconds;    /* how long tokens may be renewed without the password */
+	struct keyring ring;	 /* the public half */
+	struct rate *logins;	 /* failed ones, by the name that was typed */
+	int64_t token_seconds;	 /* how long a token holds */
+	int64_t session_seconds; /* how long tokens may be renewed without the password */
 };
 
 extern const struct http_route bayernid_routes[];

@@ -9,7 +9,8 @@ static const char *check_hash(const void *value)
 {
 	const char *text = *(const char *const *)value;
 
-	return str_starts_with(text, "scrypt:") ? NULL : "is not a hash; make one with bayernid --hash-password";
+	return str_starts_with(text, "scrypt:") ? NULL
+						: "is not a hash; make one with bayernid --hash-password";
 }
 
 /* clang-format off */

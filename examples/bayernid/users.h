@@ -8,7 +8,7 @@ struct user {
 	const char *user;     /* what is typed */
 	const char *subject;  /* what stands in tokens: stays the same, says nothing */
 	const char *name;     /* as it is shown */
-	int role, loa;        /* examples/token.h */
+	int role, loa;	      /* examples/token.h */
 	const char *password; /* examples/password.h */
 };
 struct users {

@@ -30,8 +30,8 @@ static void add_step(struct page *p, enum look look, const char *title, const st
 	}
 	if (event && event->note)
 		html_add(h, "<blockquote><p class=\"by\">%s</p><p>%s</p></blockquote>\n",
-			 event->by == ROLE_CLERK ? say(p, "Nachricht der Behörde", "Message of the authority") :
-						   say(p, "Antwort", "Answer"),
+			 event->by == ROLE_CLERK ? say(p, "Nachricht der Behörde", "Message of the authority")
+						 : say(p, "Antwort", "Answer"),
 			 event->note);
 	str_add(h, "</li>\n");
 }
@@ -41,7 +41,9 @@ static void add_progress(struct page *p, const struct application *a)
 {
 	bool final = state_is_final((enum state)a->state);
 
-	html_add(p->html, "<section aria-labelledby=\"progress\">\n<h2 id=\"progress\">%s</h2>\n<ol class=\"progress\">\n",
+	html_add(p->html,
+		 "<section aria-labelledby=\"progress\">\n<h2 id=\"progress\">%s</h2>\n<ol "
+		 "class=\"progress\">\n",
 		 say(p, "So weit ist der Antrag", "How far it is"));
 	for (size_t i = 0; i < a->history.count; i++) {
 		const struct event *event = &a->history.items[i];
@@ -108,7 +110,8 @@ static void add_signature(struct page *p, const struct application *a, const str
 	char text[CLOCK_TEXT_MAX];
 
 	if (a->signature) {
-		html_add(h, "<p class=\"signed\">%s ", say(p, "Elektronisch unterschrieben am", "Signed electronically on"));
+		html_add(h, "<p class=\"signed\">%s ",
+			 say(p, "Elektronisch unterschrieben am", "Signed electronically on"));
 		page_time(p, clock_text(a->signed_at * (int64_t)NSEC_PER_SEC, false, text));
 		html_add(h, "<br><span class=\"hint\">%s <code>%s</code></span></p>\n",
 			 say(p, "Prüfsumme", "Digest"), a->digest);
@@ -116,7 +119,8 @@ static void add_signature(struct page *p, const struct application *a, const str
 	}
 	if (p->session.role != ROLE_CITIZEN || !form || form->assurance < LOA_SUBSTANTIAL)
 		return;
-	add_notice(p, "note", say(p, "Der Antrag ist noch nicht unterschrieben.", "The application is not signed yet."));
+	add_notice(p, "note",
+		   say(p, "Der Antrag ist noch nicht unterschrieben.", "The application is not signed yet."));
 	page_form(p, "/applications/{}/sign", a->number);
 	html_add(h, "<button class=\"button second\">%s</button>\n</form>\n",
 		 say(p, "Jetzt unterschreiben", "Sign it now"));
@@ -126,12 +130,15 @@ static void add_note_field(struct page *p, const char *label, const char *hint, 
 {
 	struct str *h = p->html;
 
-	html_add(h, "<div class=\"field%s\"><label for=\"note\">%s</label>\n", problem ? " wrong" : "", label);
+	html_add(h, "<div class=\"field%s\"><label for=\"note\">%s</label>\n", problem ? " wrong" : "",
+		 label);
 	html_add(h, "<p class=\"hint\" id=\"note-hint\">%s</p>\n", hint);
 	if (problem)
 		html_add(h, "<p class=\"problem\" id=\"note-problem\">%s</p>\n", problem);
-	html_add(h, "<textarea id=\"note\" name=\"note\" rows=\"4\" maxlength=\"%d\" aria-describedby=\"note-hint%s\">%s"
-		    "</textarea></div>\n",
+	html_add(h,
+		 "<textarea id=\"note\" name=\"note\" rows=\"4\" maxlength=\"%d\" "
+		 "aria-describedby=\"note-hint%s\">%s"
+		 "</textarea></div>\n",
 		 NOTE_MAX, problem ? " note-problem" : "", page_value(p, "note"));
 }
 
@@ -141,7 +148,9 @@ static void add_answer_form(struct page *p, const struct application *a, const c
 		 say(p, "Auf die Rückfrage antworten", "Answer the question"));
 	page_form(p, "/applications/{}/answer", a->number);
 	add_note_field(p, say(p, "Ihre Antwort", "Your answer"),
-		       say(p, "Danach prüfen wir den Antrag weiter.", "After that we go on with your application."), problem);
+		       say(p, "Danach prüfen wir den Antrag weiter.",
+			   "After that we go on with your application."),
+		       problem);
 	html_add(p->html, "<button class=\"button\">%s</button>\n</form>\n</section>\n",
 		 say(p, "Antwort senden", "Send answer"));
 }
@@ -162,15 +171,19 @@ static void add_state_form(struct page *p, const struct application *a, const ch
 
 		if (!transition_find((enum state)a->state, (enum state)to, ROLE_CLERK))
 			continue;
-		html_add(h, "<label class=\"choice\"><input type=\"radio\" name=\"state\" value=\"%s\"%s required> %s</label>\n",
+		html_add(h,
+			 "<label class=\"choice\"><input type=\"radio\" name=\"state\" value=\"%s\"%s "
+			 "required> %s</label>\n",
 			 name, str_equal(page_value(p, "state"), name) ? " checked" : "",
 			 state_title(p, (enum state)to));
 	}
 	str_add(h, "</fieldset>\n");
 	add_note_field(p, say(p, "Nachricht an die Person", "Message to the person"),
-		       say(p, "Nötig bei einer Rückfrage und bei einer Ablehnung.", "Needed for a question and for a refusal."),
+		       say(p, "Nötig bei einer Rückfrage und bei einer Ablehnung.",
+			   "Needed for a question and for a refusal."),
 		       problem);
-	html_add(h, "<button class=\"button\">%s</button>\n</form>\n</section>\n", say(p, "Speichern", "Save"));
+	html_add(h, "<button class=\"button\">%s</button>\n</form>\n</section>\n",
+		 say(p, "Speichern", "Save"));
 }
 
 static void add_done(struct page *p)
@@ -211,7 +224,9 @@ static err *show(struct page *p, const struct application *a, const char *proble
 	add_done(p);
 	html_add(h, "<div class=\"title\"><h1>%s</h1> ", kind);
 	add_badge(p, (enum state)a->state);
-	html_add(h, "</div>\n<p class=\"file\"><span class=\"hint\">%s</span> <span class=\"number\">%s</span></p>\n",
+	html_add(h,
+		 "</div>\n<p class=\"file\"><span class=\"hint\">%s</span> <span "
+		 "class=\"number\">%s</span></p>\n",
 		 say(p, "Aktenzeichen", "File number"), a->number);
 	if (clerk)
 		html_add(h, "<p class=\"lead\">%s</p>\n", a->name);
@@ -277,18 +292,20 @@ static err *changed(struct page *p, const struct application *a, const char *wha
 }
 
 /* What antrag said about a change; a note that is missing or too long is shown beside its field. */
-static err *outcome(struct page *p, const struct application *a, const struct refusal *refusal, const char *what)
+static err *outcome(struct page *p, const struct application *a, const struct refusal *refusal,
+		    const char *what)
 {
 	if (refusal->status == 0)
 		return changed(p, a, what);
 	if (refusal->status != 422 && refusal->status != 400)
 		return page_refused(p, refusal);
 	p->response->status = 422;
-	return show(p, a,
-		    refusal->status == 422 ?
-			    say(p, "Bitte schreiben Sie dazu etwas.", "Please write something about it.") :
-			    say(p, "Bitte wählen Sie einen Stand und kürzen Sie den Text, wenn er zu lang ist.",
-				"Please choose a state, and shorten the text if it is too long."));
+	return show(
+		p, a,
+		refusal->status == 422
+			? say(p, "Bitte schreiben Sie dazu etwas.", "Please write something about it.")
+			: say(p, "Bitte wählen Sie einen Stand und kürzen Sie den Text, wenn er zu lang ist.",
+			      "Please choose a state, and shorten the text if it is too long."));
 }
 
 err *post_answer(const struct http_request *r, struct http_response *out)
@@ -301,7 +318,8 @@ err *post_answer(const struct http_request *r, struct http_response *out)
 	TRY(begin_change(&p, r, out, &a, &good));
 	if (!good)
 		return NULL;
-	TRY(backend_answer(&p.portal->backend, r->arena, p.session.token, a.number, page_value(&p, "note"), &refusal));
+	TRY(backend_answer(&p.portal->backend, r->arena, p.session.token, a.number, page_value(&p, "note"),
+			   &refusal));
 	return outcome(&p, &a, &refusal, "answered");
 }
 

@@ -26,7 +26,8 @@ static void add_described(struct page *p, const struct form_field *field, const 
 		str_add(p->html, " aria-invalid=\"true\"");
 }
 
-static void add_hint_and_problem(struct page *p, const struct form_field *field, const struct field_problem *problem)
+static void add_hint_and_problem(struct page *p, const struct form_field *field,
+				 const struct field_problem *problem)
 {
 	if (field->hint.de)
 		html_add(p->html, "<p class=\"hint\" id=\"%s-hint\">%s</p>\n", field->name,
@@ -47,7 +48,8 @@ static void add_choices(struct page *p, const struct form_field *field, const st
 {
 	struct str *h = p->html;
 
-	html_add(h, "<fieldset class=\"field%s\" id=\"%s\" tabindex=\"-1\"", problem ? " wrong" : "", field->name);
+	html_add(h, "<fieldset class=\"field%s\" id=\"%s\" tabindex=\"-1\"", problem ? " wrong" : "",
+		 field->name);
 	add_described(p, field, problem);
 	str_add(h, ">\n<legend>");
 	add_label_text(p, field);
@@ -57,7 +59,9 @@ static void add_choices(struct page *p, const struct form_field *field, const st
 		const struct choice *choice = &field->choices.items[i];
 		bool chosen = str_equal(page_value(p, field->name), choice->value);
 
-		html_add(h, "<label class=\"choice\"><input type=\"radio\" name=\"%s\" value=\"%s\"%s> %s</label>\n",
+		html_add(h,
+			 "<label class=\"choice\"><input type=\"radio\" name=\"%s\" value=\"%s\"%s> "
+			 "%s</label>\n",
 			 field->name, choice->value, chosen ? " checked" : "", say_words(p, &choice->label));
 	}
 	str_add(h, "</fieldset>\n");
@@ -150,7 +154,8 @@ static void form_page(struct page *p, const struct form *form, const struct fiel
 		html_add(h, "<p class=\"hint\">%s</p>\n",
 			 say(p, "Beim Absenden wird der Antrag in Ihrem Namen elektronisch unterschrieben.",
 			     "When you send it, the application is signed electronically in your name."));
-	html_add(h, "<button class=\"button\">%s</button>\n</form>\n", say(p, "Antrag absenden", "Send application"));
+	html_add(h, "<button class=\"button\">%s</button>\n</form>\n",
+		 say(p, "Antrag absenden", "Send application"));
 	page_close(p);
 }
 
@@ -187,10 +192,14 @@ err *get_apply(const struct http_request *r, struct http_response *out)
 static err *assurance_page(struct page *p)
 {
 	page_open(p, say(p, "Ausweis nötig", "Identity card needed"));
-	html_add(p->html, "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n<p><a class=\"button\" href=\"/\">%s</a></p>\n",
-		 say(p, "Dafür müssen wir sicher wissen, wer Sie sind", "For this we must be sure who you are"),
-		 say(p, "Für diesen Antrag reicht die Anmeldung mit Passwort nicht. Bitte verbinden Sie Ihre BayernID mit "
-			"dem Online-Ausweis und stellen Sie den Antrag dann noch einmal.",
+	html_add(p->html,
+		 "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n<p><a class=\"button\" href=\"/\">%s</a></p>\n",
+		 say(p, "Dafür müssen wir sicher wissen, wer Sie sind",
+		     "For this we must be sure who you are"),
+		 say(p,
+		     "Für diesen Antrag reicht die Anmeldung mit Passwort nicht. Bitte verbinden Sie Ihre "
+		     "BayernID mit "
+		     "dem Online-Ausweis und stellen Sie den Antrag dann noch einmal.",
 		     "For this application a password is not enough. Please connect your BayernID with your "
 		     "identity card and then apply again."),
 		 say(p, "Zur Startseite", "To the start page"));
@@ -199,12 +208,13 @@ static err *assurance_page(struct page *p)
 	return NULL;
 }
 
-/* The application is kept before it is signed: if signing fails, nothing typed is lost, and its page offers to sign. */
+/* The application is kept before it is signed: if signing fails, nothing typed is lost, and its page offers
+ * to sign. */
 static err *sign_now(struct page *p, const struct application *application)
 {
 	struct refusal refusal = { 0 };
-	auto_err err *e = backend_sign(&p->portal->backend, p->request->arena, p->session.token, application,
-				       &refusal);
+	auto_err err *e =
+		backend_sign(&p->portal->backend, p->request->arena, p->session.token, application, &refusal);
 
 	if (e)
 		log_err(e);
@@ -236,8 +246,8 @@ err *post_apply(const struct http_request *r, struct http_response *out)
 
 		fields.items[fields.count++] = (struct string_pair){ name, page_value(&p, name) };
 	}
-	TRY(backend_apply(&p.portal->backend, r->arena, p.session.token, form->name, &fields, &application, &problems,
-			  &refusal));
+	TRY(backend_apply(&p.portal->backend, r->arena, p.session.token, form->name, &fields, &application,
+			  &problems, &refusal));
 	if (refusal.status == 0)
 		return sign_now(&p, &application);
 	if (refusal.status == 403 && str_equal(refusal.code, "assurance_too_low"))

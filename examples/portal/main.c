@@ -46,8 +46,8 @@ static const struct http_route routes[] = {
 
 /* No script runs, nothing comes from elsewhere, nobody frames us, forms go to us only. */
 static const char *const headers[] = {
-	"Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-	" base-uri 'none'; frame-ancestors 'none'",
+	("Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+	 "base-uri 'none'; frame-ancestors 'none'"),
 	"X-Frame-Options: DENY",
 	"Referrer-Policy: same-origin",
 	"Permissions-Policy: camera=(), geolocation=(), microphone=()",

@@ -27,8 +27,8 @@ static const char *cookie_name(const struct portal *portal)
 
 static void set_cookie(struct page *p, const char *name, const char *value, const char *more)
 {
-	strv_addf(&p->response->headers, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Strict%s%s", name, value,
-		  p->portal->secure ? "; Secure" : "", more);
+	strv_addf(&p->response->headers, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Strict%s%s", name,
+		  value, p->portal->secure ? "; Secure" : "", more);
 }
 
 static void choose_language(struct page *p)
@@ -118,19 +118,21 @@ static void add_navigation(struct page *p)
 	struct str *h = p->html;
 
 	html_add(h, "<nav class=\"bar\" aria-label=\"%s\">\n", say(p, "Hauptnavigation", "Main navigation"));
-	html_add(h, "<a class=\"brand\" href=\"/\"><svg viewBox=\"0 0 24 24\" width=\"28\" height=\"28\" aria-hidden=\"true\">"
+	html_add(h, "<a class=\"brand\" href=\"/\"><svg viewBox=\"0 0 24 24\" width=\"28\" height=\"28\" "
+		    "aria-hidden=\"true\">"
 		    "<path d=\"M3 10 12 4l9 6M5 10v9m14-9v9M9.5 19v-5h5v5M3 20.5h18\"/></svg>"
 		    "<span>Bürgerportal</span></a>\n<ul>\n");
 	if (p->signed_in)
 		html_add(h, "<li><a href=\"/\">%s</a></li>\n",
-			 p->session.role == ROLE_CLERK ? say(p, "Eingänge", "Inbox") :
-							 say(p, "Meine Anträge", "My applications"));
+			 p->session.role == ROLE_CLERK ? say(p, "Eingänge", "Inbox")
+						       : say(p, "Meine Anträge", "My applications"));
 	html_add(h, "<li><a href=\"?lang=%s\" lang=\"%s\" hreflang=\"%s\">%s</a></li>\n", say(p, "en", "de"),
 		 say(p, "en", "de"), say(p, "en", "de"), say(p, "English", "Deutsch"));
 	if (p->signed_in) {
 		str_add(h, "<li>");
 		page_form(p, "/sign-out", NULL);
-		html_add(h, "<button class=\"plain\">%s</button></form></li>\n", say(p, "Abmelden", "Sign out"));
+		html_add(h, "<button class=\"plain\">%s</button></form></li>\n",
+			 say(p, "Abmelden", "Sign out"));
 	}
 	str_add(h, "</ul>\n</nav>\n");
 }
@@ -139,7 +141,8 @@ void page_open(struct page *p, const char *title)
 {
 	struct str *h = p->html;
 
-	html_add(h, "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n", say(p, "de", "en"));
+	html_add(h, "<!doctype html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n",
+		 say(p, "de", "en"));
 	html_add(h, "<title>%s – Bürgerportal</title>\n", title);
 	str_add(h, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 		   "<meta name=\"color-scheme\" content=\"light dark\">\n"
@@ -189,12 +192,15 @@ err *page_failure(struct page *p, unsigned status)
 	} rows[] = {
 		{ 403,
 		  { "Das Formular ist nicht mehr gültig", "The form is no longer valid" },
-		  { "Bitte gehen Sie zurück, laden Sie die Seite neu und senden Sie das Formular noch einmal ab.",
+		  { "Bitte gehen Sie zurück, laden Sie die Seite neu und senden Sie das Formular noch einmal "
+		    "ab.",
 		    "Please go back, reload the page and send the form again." } },
 		{ 404,
 		  { "Hier ist nichts", "There is nothing here" },
-		  { "Die Seite oder der Antrag wurde nicht gefunden. Bitte prüfen Sie die Adresse oder das Aktenzeichen.",
-		    "The page or the application was not found. Please check the address or the file number." } },
+		  { "Die Seite oder der Antrag wurde nicht gefunden. Bitte prüfen Sie die Adresse oder das "
+		    "Aktenzeichen.",
+		    "The page or the application was not found. Please check the address or the file "
+		    "number." } },
 		{ 409,
 		  { "Das geht jetzt nicht mehr", "This is no longer possible" },
 		  { "Der Antrag wurde inzwischen geändert. Bitte sehen Sie sich seinen Stand noch einmal an.",
@@ -204,7 +210,8 @@ err *page_failure(struct page *p, unsigned status)
 		  { "Bitte kürzen Sie Ihre Angaben.", "Please shorten what you wrote." } },
 		{ 429,
 		  { "Bitte warten Sie einen Moment", "Please wait a moment" },
-		  { "Es kamen sehr viele Anfragen in kurzer Zeit. Versuchen Sie es in einer Minute noch einmal.",
+		  { "Es kamen sehr viele Anfragen in kurzer Zeit. Versuchen Sie es in einer Minute noch "
+		    "einmal.",
 		    "There were very many requests in a short time. Try again in a minute." } },
 		{ 503,
 		  { "Der Dienst ist gerade nicht erreichbar", "The service cannot be reached at the moment" },
@@ -226,7 +233,8 @@ err *page_failure(struct page *p, unsigned status)
 	p->response->status = status;
 	p->response->type = "text/html; charset=utf-8";
 	page_open(p, say_words(p, &rows[i].title));
-	html_add(p->html, "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n<p><a class=\"button\" href=\"/\">%s</a></p>\n",
+	html_add(p->html,
+		 "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n<p><a class=\"button\" href=\"/\">%s</a></p>\n",
 		 say_words(p, &rows[i].title), say_words(p, &rows[i].text),
 		 say(p, "Zur Startseite", "To the start page"));
 	page_close(p);
@@ -270,10 +278,13 @@ void page_error(const struct http_request *r, struct http_response *out)
 
 void page_time(struct page *p, const char *rfc3339)
 {
-	static const char *const de[] = { "Januar", "Februar", "März",	    "April",   "Mai",	   "Juni",
-					  "Juli",   "August",  "September", "Oktober", "November", "Dezember" };
-	static const char *const en[] = { "January", "February", "March",     "April",	 "May",	     "June",
-					  "July",    "August",	 "September", "October", "November", "December" };
+	static const char *const de[] = {
+		"Januar", "Februar", "März",	  "April",   "Mai",	 "Juni",
+		"Juli",	  "August",  "September", "Oktober", "November", "Dezember"
+	};
+	static const char *const en[] = { "January",   "February", "March",    "April",
+					  "May",       "June",	   "July",     "August",
+					  "September", "October",  "November", "December" };
 	auto_str struct str text = STR_INIT(128);
 	int64_t nsec;
 	struct tm tm;
@@ -284,10 +295,10 @@ void page_time(struct page *p, const char *rfc3339)
 	}
 	localtime_r(&(time_t){ nsec / (int64_t)NSEC_PER_SEC }, &tm);
 	if (p->language == LANGUAGE_DE)
-		str_addf(&text, "%d. %s %d, %02d:%02d Uhr", tm.tm_mday, de[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-			 tm.tm_min);
+		str_addf(&text, "%d. %s %d, %02d:%02d Uhr", tm.tm_mday, de[tm.tm_mon], tm.tm_year + 1900,
+			 tm.tm_hour, tm.tm_min);
 	else
-		str_addf(&text, "%d %s %d, %02d:%02d", tm.tm_mday, en[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
-			 tm.tm_min);
+		str_addf(&text, "%d %s %d, %02d:%02d", tm.tm_mday, en[tm.tm_mon], tm.tm_year + 1900,
+			 tm.tm_hour, tm.tm_min);
 	html_add(p->html, "<time datetime=\"%s\">%s</time>", rfc3339, text.data);
 }

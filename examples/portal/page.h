@@ -23,8 +23,8 @@ struct page {
 	char id[SESSION_ID_SIZE];   /* of the visitor's cookie */
 	char csrf[SESSION_ID_SIZE]; /* what a form of this visitor carries */
 	bool signed_in;
-	struct session session;     /* when signed in */
-	struct string_map form;     /* of a POST that page_begin_form() accepted */
+	struct session session; /* when signed in */
+	struct string_map form; /* of a POST that page_begin_form() accepted */
 };
 
 /* The language's text. */
@@ -34,10 +34,10 @@ const char *say_words(const struct page *p, const struct words *words);
 /* Recognise the visitor; renews the token when half of its time is over; sets the cookies. */
 err *page_begin(struct page *p, const struct http_request *r, struct http_response *out) MUST_CHECK;
 
-/* The same for a POST: parses the form and refuses one that did not come from our own page. *ret_good false: the
- * refusal has been written. */
-err *page_begin_form(struct page *p, const struct http_request *r, struct http_response *out, bool *ret_good)
-	MUST_CHECK;
+/* The same for a POST: parses the form and refuses one that did not come from our own page. *ret_good false:
+ * the refusal has been written. */
+err *page_begin_form(struct page *p, const struct http_request *r, struct http_response *out,
+		     bool *ret_good) MUST_CHECK;
 
 /* A value of the form, "" when absent. */
 const char *page_value(const struct page *p, const char *name);

@@ -167,7 +167,8 @@ err *sessions_put(struct sessions *s, const char *id, const struct session *sess
 	return NULL;
 }
 
-err *sessions_get(struct sessions *s, struct arena *arena, const char *id, struct session *ret, bool *ret_found)
+err *sessions_get(struct sessions *s, struct arena *arena, const char *id, struct session *ret,
+		  bool *ret_found)
 {
 	int64_t now = clock_monotonic();
 	struct entry *e;

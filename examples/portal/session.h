@@ -35,6 +35,6 @@ bool session_csrf_valid(const struct sessions *s, const char *id, const char *te
 err *sessions_put(struct sessions *s, const char *id, const struct session *session) MUST_CHECK;
 
 /* A copy in the arena; *ret_found false when nobody is signed in under it, or no more. */
-err *sessions_get(struct sessions *s, struct arena *arena, const char *id, struct session *ret, bool *ret_found)
-	MUST_CHECK;
+err *sessions_get(struct sessions *s, struct arena *arena, const char *id, struct session *ret,
+		  bool *ret_found) MUST_CHECK;
 void sessions_drop(struct sessions *s, const char *id);

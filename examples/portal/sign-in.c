@@ -22,14 +22,18 @@ static void add_sign_in(struct page *p, const char *user, const char *wrong)
 		 say(p, "Mit Ihrer BayernID sehen nur Sie Ihre Anträge.",
 		     "With your BayernID, only you see your applications."));
 	page_form(p, "/sign-in", NULL);
-	html_add(h, "<div class=\"field\"><label for=\"user\">%s</label>\n"
-		    "<input id=\"user\" name=\"user\" value=\"%s\" autocomplete=\"username\" autocapitalize=\"none\""
-		    " spellcheck=\"false\" required></div>\n",
+	html_add(h,
+		 "<div class=\"field\"><label for=\"user\">%s</label>\n"
+		 "<input id=\"user\" name=\"user\" value=\"%s\" autocomplete=\"username\" "
+		 "autocapitalize=\"none\""
+		 " spellcheck=\"false\" required></div>\n",
 		 say(p, "Benutzername", "User name"), user);
-	html_add(h, "<div class=\"field\"><label for=\"password\">%s</label>\n"
-		    "<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\""
-		    " required></div>\n",
-		 say(p, "Passwort", "Password"));
+	html_add(
+		h,
+		"<div class=\"field\"><label for=\"password\">%s</label>\n"
+		"<input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\""
+		" required></div>\n",
+		say(p, "Passwort", "Password"));
 	html_add(h, "<button class=\"button\">%s</button>\n</form>\n</div>\n", say(p, "Anmelden", "Sign in"));
 	page_close(p);
 }
@@ -63,11 +67,11 @@ err *post_sign_in(const struct http_request *r, struct http_response *out)
 	}
 	out->status = refusal.status == 429 ? 429 : 403;
 	add_sign_in(&p, page_value(&p, "user"),
-		    refusal.status == 429 ?
-			    say(&p, "Zu viele Versuche. Bitte warten Sie eine Minute.",
-				"Too many attempts. Please wait a minute.") :
-			    say(&p, "Benutzername oder Passwort stimmt nicht. Bitte prüfen Sie beide.",
-				"User name or password is wrong. Please check both."));
+		    refusal.status == 429
+			    ? say(&p, "Zu viele Versuche. Bitte warten Sie eine Minute.",
+				  "Too many attempts. Please wait a minute.")
+			    : say(&p, "Benutzername oder Passwort stimmt nicht. Bitte prüfen Sie beide.",
+				  "User name or password is wrong. Please check both."));
 	return NULL;
 }
 

@@ -26,11 +26,15 @@ static err *visitor_page(struct page *p)
 	page_open(p, say(p, "Anträge online", "Applications online"));
 	html_add(h, "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n",
 		 say(p, "Anträge online stellen und verfolgen", "Apply online, and see how far it is"),
-		 say(p, "Sie füllen ein Formular aus, bekommen ein Aktenzeichen und sehen jederzeit, wie weit Ihr "
-			"Antrag ist.",
-		     "You fill in a form, get a file number and see at any time how far your application is."));
+		 say(p,
+		     "Sie füllen ein Formular aus, bekommen ein Aktenzeichen und sehen jederzeit, wie weit "
+		     "Ihr "
+		     "Antrag ist.",
+		     "You fill in a form, get a file number and see at any time how far your application "
+		     "is."));
 	html_add(h, "<p><a class=\"button\" href=\"/sign-in\">%s</a></p>\n<h2>%s</h2>\n",
-		 say(p, "Anmelden", "Sign in"), say(p, "Das können Sie beantragen", "What you can apply for"));
+		 say(p, "Anmelden", "Sign in"),
+		 say(p, "Das können Sie beantragen", "What you can apply for"));
 	add_forms(p, &forms);
 	page_close(p);
 	return NULL;
@@ -69,20 +73,23 @@ static void add_rows(struct page *p, const struct forms *forms, const struct app
 static void add_search(struct page *p)
 {
 	const char *typed = http_query(p->request, "number");
-	const char *problem = typed ? say(p, "Dieses Aktenzeichen gibt es nicht. Bitte prüfen Sie jedes Zeichen.",
-					  "There is no such file number. Please check each character.") :
-				      NULL;
+	const char *problem =
+		typed ? say(p, "Dieses Aktenzeichen gibt es nicht. Bitte prüfen Sie jedes Zeichen.",
+			    "There is no such file number. Please check each character.")
+		      : NULL;
 	struct str *h = p->html;
 
-	html_add(h, "<form class=\"search\" method=\"get\" action=\"/find\" role=\"search\">\n"
-		    "<div class=\"field%s\"><label for=\"number\">%s</label>\n",
+	html_add(h,
+		 "<form class=\"search\" method=\"get\" action=\"/find\" role=\"search\">\n"
+		 "<div class=\"field%s\"><label for=\"number\">%s</label>\n",
 		 problem ? " wrong" : "", say(p, "Aktenzeichen", "File number"));
 	html_add(h, "<p class=\"hint\" id=\"number-hint\">%s</p>\n",
 		 say(p, "Zum Beispiel KG-2026-7K4MQ-9TX3H-P", "For example KG-2026-7K4MQ-9TX3H-P"));
 	if (problem)
 		html_add(h, "<p class=\"problem\" id=\"number-problem\">%s</p>\n", problem);
-	html_add(h, "<input id=\"number\" name=\"number\" value=\"%s\" autocomplete=\"off\" spellcheck=\"false\""
-		    " maxlength=\"40\" aria-describedby=\"number-hint%s\"%s></div>\n",
+	html_add(h,
+		 "<input id=\"number\" name=\"number\" value=\"%s\" autocomplete=\"off\" spellcheck=\"false\""
+		 " maxlength=\"40\" aria-describedby=\"number-hint%s\"%s></div>\n",
 		 typed ? typed : "", problem ? " number-problem" : "", "");
 	html_add(h, "<button class=\"button second\">%s</button>\n</form>\n", say(p, "Anzeigen", "Show"));
 }
@@ -99,9 +106,10 @@ static err *citizen_page(struct page *p)
 	if (refusal.status)
 		return page_refused(p, &refusal);
 	page_open(p, say(p, "Meine Anträge", "My applications"));
-	html_add(h, "<p class=\"greeting\">%s, %s</p>\n<h1>%s</h1>\n", say(p, "Guten Tag", "Hello"), p->session.name,
-		 say(p, "Meine Anträge", "My applications"));
-	add_rows(p, &forms, &found, say(p, "Sie haben noch keinen Antrag gestellt.", "You have not applied for anything yet."));
+	html_add(h, "<p class=\"greeting\">%s, %s</p>\n<h1>%s</h1>\n", say(p, "Guten Tag", "Hello"),
+		 p->session.name, say(p, "Meine Anträge", "My applications"));
+	add_rows(p, &forms, &found,
+		 say(p, "Sie haben noch keinen Antrag gestellt.", "You have not applied for anything yet."));
 	html_add(h, "<h2>%s</h2>\n", say(p, "Neuer Antrag", "New application"));
 	add_forms(p, &forms);
 	html_add(h, "<h2>%s</h2>\n", say(p, "Antrag suchen", "Find an application"));
@@ -135,8 +143,8 @@ static err *clerk_page(struct page *p)
 				 enum_name(state_names, (int)parts[i].state), &found, &refusal));
 		if (refusal.status)
 			return page_refused(p, &refusal);
-		html_add(p->html, "<h2>%s <span class=\"count\">%d</span></h2>\n", say_words(p, &parts[i].title),
-			 (int)found.list.count);
+		html_add(p->html, "<h2>%s <span class=\"count\">%d</span></h2>\n",
+			 say_words(p, &parts[i].title), (int)found.list.count);
 		add_rows(p, &forms, &found, say(p, "Nichts zu tun.", "Nothing to do."));
 	}
 	html_add(p->html, "<h2>%s</h2>\n", say(p, "Antrag suchen", "Find an application"));

@@ -38,11 +38,13 @@ services_start() {
 }
 
 services_stop() {
-	local name
+	local name bad=0
 	for name in portal antrag bayernid; do
 		service_stop $name || true
 	done
+	if grep -hE 'Sanitizer|runtime error' "$DIR"/*.log >&2; then bad=1; fi
 	rm -rf "$DIR"
+	return $bad
 }
 
 # A request with curl; body in $output, status in $code.
