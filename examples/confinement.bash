@@ -13,21 +13,21 @@ confinement_read() {
 	local i=$1 pid=$2 name
 	# shellcheck disable=SC2034 # the other two stand in the same line of the file
 	read -r first host size < "/proc/$pid/uid_map"
-	SEEN[$i,process]=$(tr '\0' ' ' < "/proc/$pid/cmdline")
 	SEEN[$i,pid inside]=$(status_of "$pid" NSpid | awk '{ print $NF }')
 	SEEN[$i,user inside]=$(($(status_of "$pid" Uid | cut -f2) - host))
 	SEEN[$i,user on the host]=$(status_of "$pid" Uid | cut -f2)
 	SEEN[$i,ids of its own]="$host+$size"
+	SEEN[$i,capabilities]=
 	for name in CapInh CapPrm CapEff CapBnd CapAmb; do
-		SEEN[$i,capabilities]+="$(status_of "$pid" $name | sed 's/^0*//; s/^$/0/') "
+		[[ $(status_of "$pid" $name) =~ ^0+$ ]] || SEEN[$i,capabilities]+="$name "
 	done
+	SEEN[$i,capabilities]=${SEEN[$i,capabilities]:-none in any set}
 	SEEN[$i,no new privileges]=$(status_of "$pid" NoNewPrivs)
 	SEEN[$i,system call filter]="mode $(status_of "$pid" Seccomp), $(status_of "$pid" Seccomp_filters) filter"
 	for name in user mnt pid ipc uts cgroup net; do
 		SEEN[$i,$name namespace]=$(namespace "$pid" $name)
 	done
 	SEEN[$i,root file system]=$(awk '$5 == "/" { split($6, o, ","); print o[1] "," $(NF - 2) }' "/proc/$pid/mountinfo" | tail -1)
-	SEEN[$i,sees mounts]=$(wc -l < "/proc/$pid/mountinfo")
 	SEEN[$i,cgroup]=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
 }
 
@@ -41,11 +41,12 @@ confinement_table() {
 		confinement_read $i "$pid"
 		i=$((i + 1))
 	done
-	printf '  %-20s' '' "${SERVICES[@]}" 'this shell'
-	printf '\n'
+	printf '  %-20s%-22s%-22s%-22s%s\n' '' "${SERVICES[@]}" 'this shell'
 	for row in "${confinement_rows[@]}"; do
-		printf '  %-20s%-20s%-20s%-20s' "$row" "${SEEN[0,$row]% }" "${SEEN[1,$row]% }" "${SEEN[2,$row]% }" |
-			sed -E 's#([^ ]*/)?([^/ ]{19})[^/ ]*( |$)#\2 #g'
+		printf '  %-20s' "$row"
+		for i in 0 1 2; do
+			printf '%-22s' "${SEEN[$i,$row]}"
+		done
 		case $row in
 		*' namespace') name=${row% namespace}; printf '%s' "$(namespace $$ "$name")" ;;
 		'user on the host') printf '%s' "$(id -u)" ;;
@@ -54,9 +55,18 @@ confinement_table() {
 	done
 }
 
+# The directories of their cgroups, one a line.
+confinement_cgroups() {
+	local i mount
+	mount=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' /proc/self/mountinfo)
+	for i in 0 1 2; do
+		echo "$mount${SEEN[$i,cgroup]}"
+	done
+}
+
 # must SERVICE-INDEX ROW VALUE
 confinement_must() {
-	[ "${SEEN[$1,$2]% }" = "$3" ] || echo "${SERVICES[$1]}: $2 is '${SEEN[$1,$2]% }', must be '$3'"
+	[ "${SEEN[$1,$2]}" = "$3" ] || echo "${SERVICES[$1]}: $2 is '${SEEN[$1,$2]}', must be '$3'"
 }
 
 confinement_check() {
@@ -65,7 +75,7 @@ confinement_check() {
 		for i in 0 1 2; do
 			confinement_must $i 'pid inside' 1
 			confinement_must $i 'user inside' "$USER_ID"
-			confinement_must $i capabilities '0 0 0 0 0'
+			confinement_must $i capabilities 'none in any set'
 			confinement_must $i 'no new privileges' 1
 			[[ ${SEEN[$i,system call filter]} =~ ^'mode 2, '[1-9] ]] ||
 				echo "${SERVICES[i]}: no system call filter: ${SEEN[$i,system call filter]}"

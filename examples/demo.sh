@@ -17,6 +17,7 @@ TREES=${TREES:-$ROOT/build/examples/image}
 USER_ID=10001
 STEP=preparing
 digest=()
+cgroups=()
 DONE=
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then B=$'\e[1m' G=$'\e[32m' R=$'\e[31m' D=$'\e[2m' N=$'\e[0m'; else B='' G='' R='' D='' N=''; fi
 
@@ -44,7 +45,7 @@ clean_up() {
 	registry_stop "$WORK/registry"
 	for ((i = 0; i < 50; i++)); do # monitors end a moment after their containers
 		left=$(left_behind)
-		[ -z "$left" ] && break
+		[ -n "$left" ] || break
 		sleep 0.1
 	done
 	if [ -n "$left" ]; then
@@ -64,10 +65,18 @@ clean_up() {
 	exit $status
 }
 
-# What must be gone in the end: mounts, processes and names of this demo.
+# What must be gone in the end: mounts, processes and cgroups of this demo. No other program is asked, since it would
+# have the folder's name on its command line.
 left_behind() {
 	grep -oF " $WORK/" /proc/self/mountinfo | sort -u | sed 's/^ */mount below /'
-	grep -lF "$WORK" /proc/[0-9]*/cmdline 2> /dev/null | grep -vE "^/proc/($$|self)/" | head -3
+	local file words
+	for file in /proc/[0-9]*/cmdline; do
+		mapfile -d '' -t words 2> /dev/null < "$file" || continue
+		[[ ${words[*]} != *"$WORK"* ]] || echo "process ${words[*]}"
+	done
+	for file in "${cgroups[@]}"; do
+		[ ! -e "$file" ] || echo "cgroup $file"
+	done
 }
 
 show_logs() {
@@ -78,10 +87,10 @@ show_logs() {
 }
 
 [ "$(id -u)" = 0 ] || { echo 'demo: failed: run it as root: it makes sandboxes' >&2; exit 1; }
-WORK=$(mktemp -d /tmp/stube-demo.XXXXXX)
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/stube-demo.XXXXXX")
 chmod 711 "$WORK"
 trap clean_up EXIT
-trap 'exit 130' INT TERM HUP
+trap 'fail interrupted' INT TERM HUP
 # The demo's own containers, credentials and store: none of this machine's are seen or touched.
 export STUBE_RUN=$WORK/run STUBE_DATA=$WORK/state
 # For stube alone: docker-registry takes REGISTRY_* for its own configuration.
@@ -187,11 +196,12 @@ browser_get "$P/applications/$number"
 on_page '<span class="badge good">Bewilligt</span>'
 say "What Erika Mustermann sees of $number:"
 sed -n '/<ol class="progress">/,/<\/ol>/p' "$PAGE" | tr -d '\n' | sed 's/<\/li>/\n/g' |
-	sed -nE 's/.*<strong>([^<]*)<\/strong>.*<time[^>]*>([^<]*)<\/time>.*/    ✓ \1\t\2/p' | expand -t 24 | tee "$WORK/seen"
+	sed -nE 's/.*<strong>([^<]*)<\/strong>.*<time[^>]*>([^<]*)<\/time>.*/    \2   \1/p' | tee "$WORK/seen"
 [ "$(wc -l < "$WORK/seen")" = 5 ] || fail 'the list of states is not complete'
 
 step '7  How they are confined, read back from the kernel'
 confinement_table "${PID[bayernid]}" "${PID[antrag]}" "${PID[portal]}"
+mapfile -t cgroups < <(confinement_cgroups)
 confinement_check > "$WORK/reason" || exit 1
 good 'every value is as it must be'
 
