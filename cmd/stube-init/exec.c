@@ -86,6 +86,7 @@ err *init_find_program(void *data)
 	struct init *init = data;
 	const char *name = init->argv[0];
 
+	TRY(home_add(init));
 	if (!*name)
 		return err_new(ENOENT, "exec: \"\": executable file not found in $PATH");
 	if (!strchr(name, '/'))

@@ -56,6 +56,9 @@ err *destination_open(int root, const char *path, bool directory, int *ret_fd) M
 /* Try to enter process.cwd inside the root. */
 err *cwd_enter(struct init *init) MUST_CHECK;
 
+/* Add HOME to the environment unless it is there. */
+err *home_add(struct init *init) MUST_CHECK;
+
 /* Copy the content of a directory into another: tmpcopyup. */
 err *copy_tree(int from, int to) MUST_CHECK;
 
