@@ -14,6 +14,7 @@
 #define SLOW_BYTES       1024         /* fewer bytes in one stall time-out count as none */
 #define BODY_SENT_FACTOR 10           /* stall time-outs a registry may think about an upload */
 #define TRANSFER_BUFFER  (256 * 1024)
+#define EXPECT_MIN       (1024 * 1024)
 
 /* What the callbacks of one transfer share. */
 struct transfer {
@@ -287,6 +288,9 @@ static err *make_headers(const struct hop *hop, struct curl_slist **ret)
 	const struct http_request *q = hop->request;
 	for (const char *const *h = q->headers; h && *h; h++)
 		TRY(add_header(ret, *h));
+	/* A large body waits up to a second for 100: a refusal then costs nothing. */
+	if (q->body.length < EXPECT_MIN)
+		TRY(add_header(ret, "Expect:"));
 	if (!q->body.length) /* libcurl would invent a type for an empty POST */
 		TRY(add_header(ret, "Content-Type:"));
 	if (!hop->authorize || !q->authorization)
@@ -422,6 +426,10 @@ static err *transfer_error(CURL *easy, CURLcode code, const char *message)
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error > 0)
 		return err_code((int)os_error, "%s", text);
+	if (strstr(message, "alert") && strstr(message, "certificate")) { /* TLS 1.3 says so after the handshake */
+		error = EKEYREJECTED;
+		text = "the server wants another client certificate, or one at all";
+	}
 	return err_wrap(err_new(error, "%s", *message ? message : curl_easy_strerror(code)), "%s", text);
 }
 

@@ -199,6 +199,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how == "/scope":
             wide = "push" in self.query
             return self.say(200, json.dumps({"token": "wide" if wide else "narrow"}).encode())
+        if how == "/once":
+            return self.say(200, json.dumps({"token": "once%d" % count("once")}).encode())
         if how == "/strange-expiry":
             return self.say(200, b'{"token": "good", "expires_in": -5}')
         self.say(200, json.dumps({"token": tokens.get(how, "good")}).encode())
@@ -248,6 +250,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_token_strange_expiry(self):
         return self.with_token(self.here("/token/strange-expiry"))
+
+    def do_token_once(self):
+        """Each token is good for one request, as if it had expired at the next."""
+        if self.auth().startswith("Bearer once") and count(self.auth()) == 0:
+            n = int((re.search(r"page=(\d)", self.query) or [0, 0])[1])
+            return self.page(["t%d" % n], "/v2/token-once/x/tags/list?page=%d" % (n + 1) if n < 2 else None)
+        self.demand(self.here("/token/once"))
 
     def do_token_refused(self):
         self.demand(self.here("/token/plain"))
