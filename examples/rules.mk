@@ -6,7 +6,7 @@ define example
 $(EXAMPLES_O)/$(1): $(patsubst %.c,$(O)/%.o,$(wildcard examples/$(1)/*.c)) $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,examples)))
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $$@ $$^ $(call vendor,$(call pkgs,$(call layer,examples)))
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $$@ $$^ $$(call vendor,$$(call pkgs,$$(call layer,examples)))
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 

@@ -19,7 +19,7 @@ static void add_step(struct page *p, enum look look, const char *title, const st
 				      say(p, "steht noch aus", "still to come") };
 	struct str *h = p->html;
 
-	html_add(h, "<li class=\"%s\"%s", classes[look], "");
+	html_add(h, "<li class=\"%s\"", classes[look]);
 	str_add(h, look == CURRENT ? " aria-current=\"step\">" : ">");
 	html_add(h, "<p class=\"step\"><strong>%s</strong> <span class=\"unseen\">– %s</span></p>\n", title,
 		 words[look]);

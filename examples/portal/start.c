@@ -89,8 +89,8 @@ static void add_search(struct page *p)
 		html_add(h, "<p class=\"problem\" id=\"number-problem\">%s</p>\n", problem);
 	html_add(h,
 		 "<input id=\"number\" name=\"number\" value=\"%s\" autocomplete=\"off\" spellcheck=\"false\""
-		 " maxlength=\"40\" aria-describedby=\"number-hint%s\"%s></div>\n",
-		 typed ? typed : "", problem ? " number-problem" : "", "");
+		 " maxlength=\"40\" aria-describedby=\"number-hint%s\"></div>\n",
+		 typed ? typed : "", problem ? " number-problem" : "");
 	html_add(h, "<button class=\"button second\">%s</button>\n</form>\n", say(p, "Anzeigen", "Show"));
 }
 

@@ -225,3 +225,10 @@ apply_by_form() { # [NAME OF THE CHILD]; the number in $number
 	browser_get "$PORTAL/"
 	grep -q 'My applications' "$PAGE"
 }
+
+@test "text and its ground have enough contrast, in the light and in the dark" {
+	ask "$PORTAL/style.css"
+	[ "$code" = 200 ]
+	cmp "$DIR/answer" "$BATS_TEST_DIRNAME/../../examples/portal/style.css"
+	/usr/bin/python3 "$BATS_TEST_DIRNAME/../examples/check_contrast.py" "$DIR/answer"
+}
