@@ -1,7 +1,9 @@
 /* base/json.c: JSON text to a tree, on yajl's callbacks. */
-#include "base/json-internal.h"
+#include "base/json.h"
 
 #include <yajl/yajl_parse.h>
+
+#include "base/json-internal.h"
 
 #define NUMBER_MAX 64 /* bytes of one number; longer ones name no value that a document needs */
 

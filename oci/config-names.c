@@ -21,10 +21,10 @@
 #define SCHED_ISO 4 /* reserved by the kernel, named by the specification */
 #endif
 
+/* clang-format off */
 #define NAME(constant) { #constant, constant }
 #define END            { NULL, 0 }
 
-/* clang-format off */
 const struct enum_name oci_capability_names[] = {
 	NAME(CAP_CHOWN), NAME(CAP_DAC_OVERRIDE), NAME(CAP_DAC_READ_SEARCH), NAME(CAP_FOWNER),
 	NAME(CAP_FSETID), NAME(CAP_KILL), NAME(CAP_SETGID), NAME(CAP_SETUID), NAME(CAP_SETPCAP),

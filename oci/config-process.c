@@ -193,10 +193,12 @@ static err *rule_scheduler(const struct oci_process *p, const char *at, struct d
 	bool deadline = s->policy == SCHED_DEADLINE;
 	if (realtime != (s->priority > 0))
 		return decoder_fail(d, oci_rule_path(path, "%sscheduler.priority", at),
-				    realtime ? "%s needs a priority from 1 to 99" : "%s has no priority", policy);
+				    realtime ? "%s needs a priority from 1 to 99" : "%s has no priority",
+				    policy);
 	if (!deadline && (s->runtime || s->deadline || s->period))
 		return decoder_fail(d, oci_rule_path(path, "%sscheduler", at),
-				    "runtime, deadline and period belong to SCHED_DEADLINE, not to %s", policy);
+				    "runtime, deadline and period belong to SCHED_DEADLINE, not to %s",
+				    policy);
 	if (deadline && (!s->runtime || s->runtime > s->deadline || (s->period && s->deadline > s->period)))
 		return decoder_fail(d, oci_rule_path(path, "%sscheduler", at),
 				    "SCHED_DEADLINE needs 0 < runtime <= deadline <= period");

@@ -90,7 +90,8 @@ static err *rule_mount(const struct oci_mount *m, size_t i, struct decoder *d)
 
 	if (*m->destination != '/')
 		decoder_warn(d, oci_rule_path(path, "mounts[%zu].destination", i),
-			     "'%.200s' is not an absolute path, read as '/%.200s'", m->destination, m->destination);
+			     "'%.200s' is not an absolute path, read as '/%.200s'", m->destination,
+			     m->destination);
 	if ((m->uid_mappings.count == 0) != (m->gid_mappings.count == 0))
 		return decoder_fail(d, oci_rule_path(path, "mounts[%zu]", i),
 				    "uidMappings and gidMappings must be given together");

@@ -52,7 +52,8 @@ static err *rule_time(const struct oci_config *c, struct decoder *d)
 	if (c->linux.time_offsets && !ns)
 		return decoder_fail(d, "linux.timeOffsets", "needs a time namespace");
 	if (c->linux.time_offsets && ns->path)
-		return decoder_fail(d, "linux.timeOffsets", "cannot be set in a time namespace that is joined");
+		return decoder_fail(d, "linux.timeOffsets",
+				    "cannot be set in a time namespace that is joined");
 	return NULL;
 }
 
@@ -81,7 +82,8 @@ static err *rule_sysctl(const struct oci_config *c, struct decoder *d)
 		if (type == 0)
 			return decoder_fail(d, path, "belongs to the host, not to a namespace");
 		if (!oci_namespace_find(c, type))
-			return decoder_fail(d, path, "needs a namespace of type %s", enum_name(oci_namespace_names, type));
+			return decoder_fail(d, path, "needs a namespace of type %s",
+					    enum_name(oci_namespace_names, type));
 		if (str_equal(file, "kernel/hostname"))
 			return decoder_fail(d, path, "is set by the field 'hostname'");
 	}
@@ -125,7 +127,8 @@ static err *rule_net_devices(const struct oci_config *c, struct decoder *d)
 			return decoder_fail(d, path, "is not the name of a network interface");
 		for (size_t k = 0; k < i; k++)
 			if (str_equal(target(device), target(&c->linux.net_devices.items[k])))
-				return decoder_fail(d, path, "gets the name '%s', as another does", target(device));
+				return decoder_fail(d, path, "gets the name '%s', as another does",
+						    target(device));
 	}
 	return NULL;
 }
@@ -147,7 +150,8 @@ static err *rule_memory_policy(const struct oci_config *c, struct decoder *d)
 	if (!nodes && takes_nodes && p->mode != MPOL_PREFERRED)
 		return decoder_fail(d, "linux.memoryPolicy.nodes", "%s needs nodes", mode);
 	if ((flags & MPOL_F_STATIC_NODES) && (flags & MPOL_F_RELATIVE_NODES))
-		return decoder_fail(d, "linux.memoryPolicy.flags", "nodes cannot be static and relative at once");
+		return decoder_fail(d, "linux.memoryPolicy.flags",
+				    "nodes cannot be static and relative at once");
 	return NULL;
 }
 

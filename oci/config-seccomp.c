@@ -11,11 +11,12 @@ static const struct type t_arg_index = UINT_RANGE("number", uint32_t, 0, 5);
 /* What fits into SECCOMP_RET_DATA. */
 static const struct type t_errno = UINT_RANGE("number", uint32_t, 0, UINT16_MAX);
 static const struct type opt_errno = OPTIONAL(t_errno);
+
+/* clang-format off */
 static const struct type t_names = {
 	.kind = T_ARRAY, .name = "array", .size = sizeof(struct strings), .flags = NOT_EMPTY, .item = &t_nonempty
 };
 
-/* clang-format off */
 static const struct field arg_fields[] = {
 	FIELD(struct oci_seccomp_arg, "index",    index,     t_arg_index, REQUIRED,  NULL),
 	FIELD(struct oci_seccomp_arg, "value",    value,     t_u64,       REQUIRED,  NULL),
@@ -63,8 +64,8 @@ static err *rule_syscall(const struct oci_seccomp *s, size_t i, struct decoder *
 	char path[OCI_PATH_MAX];
 
 	if (rule->errno_ret && !oci_seccomp_takes_errno(rule->action))
-		return decoder_fail(d, oci_rule_path(path, AT ".syscalls[%zu].errnoRet", i), "%s takes no errno",
-				    enum_name(oci_seccomp_action_names, rule->action));
+		return decoder_fail(d, oci_rule_path(path, AT ".syscalls[%zu].errnoRet", i),
+				    "%s takes no errno", enum_name(oci_seccomp_action_names, rule->action));
 	if (rule->action == OCI_ACT_NOTIFY && !s->listener_path)
 		return decoder_fail(d, oci_rule_path(path, AT ".syscalls[%zu].action", i),
 				    "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath");

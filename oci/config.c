@@ -1,9 +1,10 @@
 /* oci/config.c: config.json as a whole: its table, loading, encoding. */
-#include "oci/config-internal.h"
+#include "oci/config.h"
 
 #include <stdarg.h>
 
 #include "base/file.h"
+#include "oci/config-internal.h"
 
 /* SemVer 2.0.0: MAJOR.MINOR.PATCH without leading zeros, then -PRERELEASE, then +BUILD. */
 static const char *check_version(const void *value)
@@ -28,8 +29,9 @@ static const char *check_version(const void *value)
 	}
 	if (*p)
 		return reason;
-	return str_starts_with(*(const char *const *)value, "1.") ? NULL :
-		"is not supported; this runtime knows " OCI_VERSION_MIN " to " OCI_VERSION;
+	return str_starts_with(*(const char *const *)value, "1.")
+		       ? NULL
+		       : "is not supported; this runtime knows " OCI_VERSION_MIN " to " OCI_VERSION;
 }
 static const struct type t_version = STRING_CHECKED("version", check_version);
 static const struct type opt_process = OPTIONAL(t_oci_process);

@@ -46,8 +46,8 @@ static const char *parse(const char *text, char separator, struct digest *ret)
 	const char *hex = text + len + 1;
 	size_t digits = 2 * digest_size(d.algorithm);
 	if (strlen(hex) != digits || strspn(hex, "0123456789abcdef") != digits)
-		return d.algorithm == DIGEST_SHA256 ? "must have 64 lower-case hexadecimal digits" :
-						      "must have 128 lower-case hexadecimal digits";
+		return d.algorithm == DIGEST_SHA256 ? "must have 64 lower-case hexadecimal digits"
+						    : "must have 128 lower-case hexadecimal digits";
 	for (size_t i = 0; i < digits / 2; i++)
 		d.bytes[i] = (uint8_t)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
 	*ret = d;

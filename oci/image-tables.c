@@ -28,7 +28,8 @@ static const struct type t_rootfs_type = STRING_CHECKED("string", check_rootfs_t
 
 static const char *check_layout_version(const void *value)
 {
-	return str_equal(*(const char *const *)value, OCI_LAYOUT_VERSION) ? NULL : "is not " OCI_LAYOUT_VERSION;
+	return str_equal(*(const char *const *)value, OCI_LAYOUT_VERSION) ? NULL
+									  : "is not " OCI_LAYOUT_VERSION;
 }
 static const struct type t_layout_version = STRING_CHECKED("version", check_layout_version);
 

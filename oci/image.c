@@ -67,12 +67,13 @@ static err *check_type(struct arena *arena, const char *name, const char *said, 
 	const char *word = expected == OCI_KIND_MANIFEST ? "manifest" : "index";
 
 	if (said && member && !same_media(said, member))
-		return refuse(name, "came as '%.*s', but its mediaType is '%.200s'", (int)media_length(said), said,
-			      member);
+		return refuse(name, "came as '%.*s', but its mediaType is '%.200s'", (int)media_length(said),
+			      said, member);
 	if (!type)
 		type = expected == OCI_KIND_MANIFEST ? OCI_MEDIA_MANIFEST : OCI_MEDIA_INDEX;
 	if (oci_media(type)->kind != expected)
-		return refuse(name, "'%.*s' is not the media type of an image %s", (int)media_length(type), type, word);
+		return refuse(name, "'%.*s' is not the media type of an image %s", (int)media_length(type),
+			      type, word);
 	TRY_ALLOC(arena, *ret_type, arena_strndup(arena, type, media_length(type)));
 	return NULL;
 }
@@ -134,16 +135,17 @@ err *oci_document_kind(const char *name, const char *media_type, const char *tex
 	if (kind == OCI_KIND_OTHER)
 		kind = oci_media(member ? member : "")->kind;
 	if (kind == OCI_KIND_OTHER && !member)
-		kind = json_get(tree, "manifests") ? OCI_KIND_INDEX :
-		       json_get(tree, "layers")    ? OCI_KIND_MANIFEST :
-						     OCI_KIND_OTHER;
+		kind = json_get(tree, "manifests") ? OCI_KIND_INDEX
+		       : json_get(tree, "layers")  ? OCI_KIND_MANIFEST
+						   : OCI_KIND_OTHER;
 	if (kind == OCI_KIND_MANIFEST || kind == OCI_KIND_INDEX) {
 		*ret = kind;
 		return NULL;
 	}
 	if (!member && !media_type)
 		return refuse(name, "is neither an image manifest nor an index");
-	return refuse(name, "'%.200s' is neither an image manifest nor an index", member ? member : media_type);
+	return refuse(name, "'%.200s' is neither an image manifest nor an index",
+		      member ? member : media_type);
 }
 
 /* The documents without a second reading. */
@@ -229,9 +231,11 @@ err *oci_image_check(const struct oci_manifest *manifest, const struct oci_image
 		const struct oci_media *media = oci_media(type);
 
 		if (media->kind != OCI_KIND_LAYER)
-			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' is not a layer of an image", i, type);
+			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' is not a layer of an image",
+				       i, type);
 		if (media->foreign)
-			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' lies outside of the registry", i, type);
+			return err_new(EINVAL, "layers[%zu].mediaType: '%.200s' lies outside of the registry",
+				       i, type);
 	}
 	return NULL;
 }

@@ -8,12 +8,23 @@
 static const struct {
 	const char *word, *architecture, *variant;
 } synonyms[] = {
-	{ "x86_64", "amd64", NULL },   { "x86-64", "amd64", NULL },    { "aarch64", "arm64", NULL },
-	{ "i386", "386", NULL },       { "i486", "386", NULL },        { "i586", "386", NULL },
-	{ "i686", "386", NULL },       { "armhf", "arm", "v7" },       { "armel", "arm", "v6" },
-	{ "armv7l", "arm", "v7" },     { "armv8l", "arm", "v7" },      { "armv6l", "arm", "v6" },
-	{ "armv5tel", "arm", "v5" },   { "ppc64el", "ppc64le", NULL }, { "powerpc64le", "ppc64le", NULL },
-	{ "loongarch64", "loong64", NULL }, { "mips64el", "mips64le", NULL },
+	{ "x86_64", "amd64", NULL },
+	{ "x86-64", "amd64", NULL },
+	{ "aarch64", "arm64", NULL },
+	{ "i386", "386", NULL },
+	{ "i486", "386", NULL },
+	{ "i586", "386", NULL },
+	{ "i686", "386", NULL },
+	{ "armhf", "arm", "v7" },
+	{ "armel", "arm", "v6" },
+	{ "armv7l", "arm", "v7" },
+	{ "armv8l", "arm", "v7" },
+	{ "armv6l", "arm", "v6" },
+	{ "armv5tel", "arm", "v5" },
+	{ "ppc64el", "ppc64le", NULL },
+	{ "powerpc64le", "ppc64le", NULL },
+	{ "loongarch64", "loong64", NULL },
+	{ "mips64el", "mips64le", NULL },
 };
 
 /* What an architecture without a variant is. */
@@ -31,7 +42,8 @@ static void normalise(struct oci_platform *p)
 			p->variant = synonyms[i].variant;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(baseline); i++)
-		if (strcasecmp(baseline[i].architecture, p->architecture) == 0 && (!p->variant || !*p->variant))
+		if (strcasecmp(baseline[i].architecture, p->architecture) == 0 &&
+		    (!p->variant || !*p->variant))
 			p->variant = baseline[i].variant;
 	if (p->variant && !*p->variant)
 		p->variant = NULL;
