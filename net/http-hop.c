@@ -305,6 +305,9 @@ static err *make_headers(const struct hop *hop, struct curl_slist **ret)
 
 static void set_method(CURL *easy, const struct http_request *q, struct transfer *t)
 {
+	/* libcurl repeats a request by itself when a kept connection breaks; appending twice is no repeating. */
+	if (str_equal(q->method, "PATCH"))
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (str_equal(q->method, "HEAD")) {
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	} else if (q->body.length) {
