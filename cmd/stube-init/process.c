@@ -1,6 +1,5 @@
 /* cmd/stube-init/process.c: what the program will be: user, capabilities, limits, directory, labels. */
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/personality.h>
@@ -141,7 +140,9 @@ static err *set_groups(const struct init *init)
 {
 	const struct plan_process *q = &init->plan->process;
 
-	if (q->keep_groups || setgroups(q->groups.count, plan_items(init->plan, q->groups)) == 0)
+	/* By system call: one thread, so a libc's care for the others is only work. */
+	if (q->keep_groups ||
+	    syscall(SYS_setgroups, q->groups.count, plan_items(init->plan, q->groups)) == 0)
 		return NULL;
 	int code = errno;
 	if (code == EPERM && q->groups.count == 0 && groups_denied(init))
@@ -156,9 +157,9 @@ static err *set_user(const struct init *init)
 	TRY(set_groups(init));
 	if (q->uid != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return err_errno("keep capabilities");
-	if (setresgid(q->gid, q->gid, q->gid) < 0)
+	if (syscall(SYS_setresgid, q->gid, q->gid, q->gid) < 0)
 		return err_errno("process.user.gid: %u", q->gid);
-	if (setresuid(q->uid, q->uid, q->uid) < 0)
+	if (syscall(SYS_setresuid, q->uid, q->uid, q->uid) < 0)
 		return err_errno("process.user.uid: %u", q->uid);
 	return NULL;
 }

@@ -92,7 +92,8 @@ err *runtime_check_preserved(uint64_t count)
 	if (count > 1024 || expected > 1024)
 		return err_new(EINVAL, "--preserve-fds: too many");
 	for (uint64_t i = 0; i < count; i++)
-		if (fcntl(3 + (int)i, F_GETFD) < 0)
+		/* Our own log is open already: it is never what the caller meant. */
+		if (fcntl(3 + (int)i, F_GETFD) < 0 || 3 + (int)i == log_fd())
 			return err_new(EBADF, "--preserve-fds: descriptor %d is not open", 3 + (int)i);
 	return NULL;
 }

@@ -37,6 +37,15 @@ static void print_version(void)
 	printf("stube-runtime version %s\nspec: %s\n", stube_version, OCI_VERSION);
 }
 
+/* A closed stdin, stdout or stderr must not become the number of something that we open. */
+static err *open_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return err_errno("open '/dev/null'");
+	return NULL;
+}
+
 static err *setup(const void *globals)
 {
 	const struct runtime_globals *g = globals;
@@ -46,6 +55,7 @@ static err *setup(const void *globals)
 	for (int i = 0; !g->debug && levels[i]; i++)
 		if (str_equal(g->log_level, levels[i]))
 			level = (enum log_level)i;
+	TRY(open_standard());
 	/* What a caller leaked must reach neither hooks nor the container; --preserve-fds opens again. */
 	(void)k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	return log_open(g->log, str_equal(g->log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,

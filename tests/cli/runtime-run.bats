@@ -260,3 +260,51 @@ go() {
 	[[ "${lines[0]}" =~ ^stube-runtime\ version\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
 	[[ "${lines[1]}" =~ ^spec:\ 1\.[0-9]+\.[0-9]+$ ]]
 }
+
+@test "a closed stdin is not replaced by something of the runtime" {
+	rt_bundle b "$(rt_sh 'readlink /proc/self/fd/0; ls /proc/self/fd | wc -l')"
+	run bash -c '"$0" --root "$1" run -b "$2" "$3" <&-' "$RT_BIN" "$ROOT" "$T/b" "$ID"
+	[ "${lines[0]}" = /dev/null ]
+	[ "${lines[1]}" = 4 ]
+}
+
+@test "--preserve-fds never passes on the runtime's own log" {
+	rt_bundle b "$(rt_sh 'echo x >&3')"
+	run bash -c '"$0" --root "$1" --log "$4" run --preserve-fds 1 -b "$2" "$3" 3<&-' "$RT_BIN" "$ROOT" "$T/b" "$ID" "$T/log"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"descriptor 3 is not open"* ]]
+}
+
+@test "in a plain v2 hierarchy the container has its cgroup as well" {
+	rt_bundle b "$(rt_sh 'grep 0:: /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs') | .linux.namespaces += [{type: \"cgroup\"}] | .mounts += [{destination: \"/sys/fs/cgroup\", type: \"cgroup\", source: \"cgroup\", options: [\"ro\"]}]"
+	run unshare -m --propagation private bash -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && "$0" --root "$1" run -b "$2" "$3"' "$RT_BIN" "$ROOT" "$T/b" "$ID"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 0::/ ]
+	[ "${lines[1]}" = 1 ]
+}
+
+@test "a device that the rules do not allow cannot be opened" {
+	rt_bundle b "$(rt_sh 'cat /dev/kmsg; echo x > /dev/null && echo null') | .linux.devices = [{type: \"c\", path: \"/dev/kmsg\", major: 1, minor: 11, fileMode: 438}] | .linux.resources.devices = [{allow: false, access: \"rwm\"}] | .process.capabilities.bounding += [\"CAP_SYSLOG\"] | .process.capabilities.effective += [\"CAP_SYSLOG\"] | .process.capabilities.permitted += [\"CAP_SYSLOG\"]"
+	run timeout 10 "$RT_BIN" --root "$ROOT" run -b "$T/b" "$ID"
+	[[ "${lines[0]}" == *"Operation not permitted"* ]]
+	[ "${lines[1]}" = null ]
+}
+
+@test "LISTEN_FDS passes on the descriptors of socket activation" {
+	rt_bundle b "$(rt_sh 'cat <&3; echo $LISTEN_FDS $LISTEN_PID')"
+	echo activated > "$T/file"
+	LISTEN_FDS=1 run bash -c '"$0" --root "$1" run -b "$2" "$3" 3< "$4"' "$RT_BIN" "$ROOT" "$T/b" "$ID" "$T/file"
+	[ "${lines[0]}" = activated ]
+	[ "${lines[1]}" = "1 1" ]
+}
+
+@test "stube-init by hand explains itself, and as pause reaps until it is told to end" {
+	init=$(dirname "$RT_BIN")/stube-init
+	run "$init"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"is started by stube-runtime"* ]]
+	"$init" pause 3>&- &
+	sleep 0.1
+	kill -TERM $!
+	wait $!
+}
