@@ -20,7 +20,7 @@ struct attach {
 	bool raw;
 	struct termios old_terminal;
 	uint64_t credit; /* bytes of input we may send */
-	bool input_open, output_gone[2], behind, ended, starting;
+	bool input_open, behind, ended, starting;
 	struct monitor_place place; /* where the gap begins */
 	struct monitor_end end;
 };
@@ -87,12 +87,12 @@ static err *take_input(struct attach *t)
 	return monitor_send(t->a->sock, MONITOR_INPUT, 0, 0, 0, bytes, (size_t)n);
 }
 
-/* Output to nobody is dropped; the process must not notice that its watcher's pipe is gone. */
+/* When nobody reads, we leave as SIGPIPE would make us; the process does not notice. */
 static err *give(struct attach *t, enum monitor_stream stream, const char *bytes, size_t len)
 {
 	int fd = stream == MONITOR_STDERR ? STDERR_FILENO : STDOUT_FILENO;
 
-	while (len > 0 && !t->output_gone[stream]) {
+	while (len > 0 && !t->end.deaf) {
 		ssize_t n = write(fd, bytes, len);
 		if (n < 0 && errno == EAGAIN) { /* somebody made our stdout non-blocking */
 			struct pollfd p = { .fd = fd, .events = POLLOUT };
@@ -101,12 +101,15 @@ static err *give(struct attach *t, enum monitor_stream stream, const char *bytes
 		}
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EPIPE)
-			t->output_gone[stream] = true;
-		else if (n < 0)
+		if (n < 0 && errno == EPIPE) {
+			t->end.deaf = t->ended = true;
+			t->end.code = 128 + SIGPIPE;
+			return NULL;
+		}
+		if (n < 0)
 			return err_errno("write the process's output");
-		bytes += MAX(n, 0);
-		len -= (size_t)MAX(n, 0);
+		bytes += n;
+		len -= (size_t)n;
 	}
 	return NULL;
 }

@@ -42,8 +42,6 @@ static err *end_by(struct local *l, const char *name, int signal, int64_t timeou
 		err_free(e);
 		return NULL;
 	}
-	if (!e)
-		monitor_wait_gone(sock); /* the lock is free then */
 	return e;
 }
 
@@ -184,6 +182,7 @@ err *local_exec(struct local *l, const char *name, const struct local_exec *exec
 	err *e = write_process(arena, &d, session, &c, &exec->process);
 	if (!e)
 		e = run_session(l, &c, path, exec, ret);
-	err_free(path_remove_all(d.run_fd, session));
+	if (e || !ret->deaf) /* else the session goes on, and its folder goes with the container */
+		IGNORE(path_remove_all(d.run_fd, session));
 	return err_wrap(e, "container '%s'", name);
 }

@@ -121,6 +121,16 @@ static bool is_there(int dir_fd, const char *name)
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static bool never_started(struct arena *arena, int keep_fd)
+{
+	struct exit_record end;
+	err *e = exit_record_read(arena, keep_fd, &end);
+	bool never = !e && end.started == 0 && end.known;
+
+	err_free(e);
+	return never;
+}
+
 /* Nobody holds the lock but us: no monitor lives. */
 static err *settle_locked(struct local *l, const char *name, const struct local_dirs *d, int lock_fd)
 {
@@ -136,7 +146,10 @@ static err *settle_locked(struct local *l, const char *name, const struct local_
 		return local_erase(l, name); /* killed before anything was made */
 	}
 	TRY(e);
-	bool ended = is_there(d->keep_fd, EXIT_RECORD_FILE), ran = is_there(d->run_fd, RUNNING_FILE);
+	bool ended = is_there(d->keep_fd, EXIT_RECORD_FILE);
+	if (ended && never_started(arena, d->keep_fd))
+		return local_erase(l, name); /* its starter was killed before its start */
+	bool ran = is_there(d->run_fd, RUNNING_FILE);
 	if (ended && !ran && !r.auto_remove)
 		return NULL;
 	if (!ended && ran)

@@ -173,7 +173,7 @@ err *monitor_wait(int sock, int64_t timeout, struct monitor_end *ret)
 			return error_of(&m, len);
 		if (m.head.kind != MONITOR_EXITED)
 			continue;
-		*ret = (struct monitor_end){ m.head.value, (int)m.head.a, (int64_t)m.head.b, 0 };
+		*ret = (struct monitor_end){ .code = m.head.value, .signal = (int)m.head.a, .time = (int64_t)m.head.b };
 		return NULL;
 	}
 }

@@ -32,13 +32,14 @@ struct monitor_end {
 	int code;      /* exit code; 128 + signal */
 	int signal;    /* 0: none */
 	int64_t time;  /* ns since the epoch */
+	bool deaf;     /* the reader of our stdout or stderr has gone: we left, the process goes on */
 	uint64_t lost; /* log files that were rotated away before a slow reader got there */
 };
 
-/* Wait until the process has ended and all is cleaned up. timeout in ns; -1: for ever; ETIMEDOUT. */
+/* Wait until the process has ended and all is cleaned up, its lock free. timeout in ns; -1: for ever; ETIMEDOUT. */
 err *monitor_wait(int sock, int64_t timeout, struct monitor_end *ret) MUST_CHECK;
 
-/* Wait until the monitor itself has gone, whatever it still says. */
+/* Wait until a monitor whose create failed has gone, whatever it still says. */
 void monitor_wait_gone(int sock);
 
 struct monitor_attachment {
@@ -51,9 +52,9 @@ struct monitor_attachment {
 	int log_dir_fd;  /* the container's kept folder, to catch up from its log; -1: no log */
 };
 
-/* Relay between our stdin, stdout, stderr and the process until it ends. The terminal is as before on return.
- * Errors: the runtime's words when the start fails; what reading and writing say. A reader of our stdout that has gone
- * is no error: the process goes on, its output is dropped here. */
+/* Relay between our stdin, stdout, stderr and the process until it ends, or until nobody reads our
+ * output (ret->deaf, code 128 + SIGPIPE). The terminal is as before on return.
+ * Errors: the runtime's words when the start fails; what reading and writing say. */
 err *monitor_attach(const struct monitor_attachment *attachment, struct monitor_end *ret) MUST_CHECK;
 
 /* "TERM", "SIGTERM", "15": its number; 0: unknown. */

@@ -136,14 +136,12 @@ static void settle(struct session *s)
 err *loop_run(struct session *s)
 {
 	settle(s);
-	while (s->state != ST_DONE || peer_pending(s, false)) {
+	while (s->state != ST_DONE || peer_pending(s, false)) { /* a slow reader still gets its last message */
 		struct epoll_event event;
 		/* One event at a time: a handler may close what a later event of a batch points to. */
-		int n = epoll_wait(s->epoll_fd, &event, 1, s->state == ST_DONE ? 2000 : -1);
+		int n = epoll_wait(s->epoll_fd, &event, 1, -1);
 		if (n < 0 && errno != EINTR)
 			return err_errno("wait for events");
-		if (n == 0)
-			break; /* done, and a client does not even take its last message */
 		if (n == 1) {
 			struct source *source = event.data.ptr;
 			source->ready(s, source, event.events);

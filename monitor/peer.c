@@ -79,7 +79,7 @@ bool peer_pending(const struct session *s, bool of_readers)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++) {
 		const struct peer *p = &s->peers[i];
-		if (p->used && p->queue.len > 0 && (p->attached || !of_readers))
+		if (p->used && (p->attached || !of_readers) && (p->queue.len > 0 || (p->behind && !of_readers)))
 			return true;
 	}
 	return false;

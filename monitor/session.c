@@ -209,6 +209,10 @@ void act_done(struct session *s)
 {
 	unlinkat(s->dir_fd, RUNNING_FILE, 0);
 	unlinkat(s->dir_fd, MONITOR_SOCKET, 0);
+	/* Nothing is written from here on. Whoever hears EXITED may remove the folders, even while we stay for
+	 * a client that has not read all yet. */
+	fd_close(s->options->lock_fd);
+	fd_close(s->options->lease_fd);
 	peer_all(s, waits, MONITOR_EXITED, (int32_t)MIN(s->record.code, 255u), s->record.signal,
 		 (uint64_t)s->record.finished);
 }

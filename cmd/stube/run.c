@@ -144,7 +144,6 @@ static err *run_attached(struct local *l, const struct run_args *a, const char *
 		.log_dir_fd = keep,
 	};
 	TRY(monitor_attach(&attachment, &end));
-	monitor_wait_gone(sock);
 	*ret_status = end.code;
 	tell_lost(&end, ret_status);
 	return NULL;
