@@ -1,6 +1,8 @@
 # docs/rules.mk: man pages and completion from the option tables, install, uninstall.
-MAN        := $(PROGRAMS:%=build/man/%.1)
-COMPLETION := $(PROGRAMS:%=build/completion/%)
+# stube-init is part of stube-runtime and has no command line of its own.
+MANUALS    := $(filter-out stube-init,$(PROGRAMS))
+MAN        := $(MANUALS:%=build/man/%.1)
+COMPLETION := $(MANUALS:%=build/completion/%)
 build/man/%.1: build/bin/%
 	$(call say,MAN,$@)
 	@mkdir -p $(@D)
@@ -17,6 +19,6 @@ install: all man completion
 	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(COMPLETION) $(DESTDIR)$(SHAREDIR)/bash-completion/completions
 uninstall:
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(MANDIR)/man1/%.1)
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(SHAREDIR)/bash-completion/completions/%)
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(MANUALS:%=$(DESTDIR)$(MANDIR)/man1/%.1)
+	rm -f $(MANUALS:%=$(DESTDIR)$(SHAREDIR)/bash-completion/completions/%)
 .PHONY: man completion install uninstall

@@ -140,8 +140,8 @@ static err *load_config(struct join *j)
 static err *set_initial_affinity(struct start *s)
 {
 	const struct oci_cpu_affinity *a = s->process->exec_cpu_affinity;
-	uint64_t *mask;
-	size_t words;
+	uint64_t *mask = NULL;
+	size_t words = 0;
 
 	if (!a || !a->initial)
 		return NULL;

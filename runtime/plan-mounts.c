@@ -35,16 +35,11 @@ static err *text_error(const struct plan_source *s)
 	return arena_error(s->arena);
 }
 
-/* `path` of the bundle as an absolute one. */
-static err *absolute(const struct plan_source *s, const char *path, const char **ret)
+/* `path` of the bundle as an absolute one; NULL: no memory. */
+static const char *absolute(const struct plan_source *s, const char *path)
 {
-	const char *text = *path == '/' ? arena_strdup(s->arena, path) :
-					  arena_printf(s->arena, "%s/%s", s->bundle, path);
-
-	if (!text)
-		return text_error(s);
-	*ret = text;
-	return NULL;
+	return *path == '/' ? arena_strdup(s->arena, path) :
+			      arena_printf(s->arena, "%s/%s", s->bundle, path);
 }
 
 /* A detached copy of the tree, or -1 without error when only the child has the rights. */
@@ -67,9 +62,10 @@ err *plan_root(struct plan_builder *b, const struct plan_source *s)
 {
 	struct stat st;
 	auto_close int fd = -1;
-	const char *path = NULL;
+	const char *path = absolute(s, s->config->root->path);
 
-	TRY(absolute(s, s->config->root->path, &path));
+	if (!path)
+		return text_error(s);
 	if (stat(path, &st) < 0)
 		return err_errno("root.path: '%s'", path);
 	if (!S_ISDIR(st.st_mode))
@@ -140,11 +136,12 @@ static err *plan_bind(struct plan_builder *b, const struct plan_source *s, const
 		      const struct mount_spec *spec, struct plan_mount *row)
 {
 	auto_close int fd = -1;
-	const char *path = NULL;
+	const char *path = m->source ? absolute(s, m->source) : NULL;
 
 	if (!m->source)
 		return err_new(EINVAL, "source: required for a bind mount");
-	TRY(absolute(s, m->source, &path));
+	if (!path)
+		return text_error(s);
 	TRY(err_wrap(open_source(s, path, spec->recursive, &fd), "source"));
 	if (spec->idmap || m->uid_mappings.count > 0)
 		TRY(id_map(s, m, spec, fd));

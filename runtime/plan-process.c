@@ -154,8 +154,8 @@ static err *plan_placement(struct plan_builder *b, const struct plan_source *s,
 {
 	const struct oci_linux *l = &s->config->linux;
 	struct plan_process *out = &b->plan.process;
-	uint64_t *mask;
-	size_t words;
+	uint64_t *mask = NULL;
+	size_t words = 0;
 
 	TRY(plan_scheduler(b, p));
 	if (p->io_priority) {

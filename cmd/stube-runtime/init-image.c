@@ -3,10 +3,12 @@
 
 __asm__(".section .rodata\n"
 	".balign 16\n"
-	".globl init_image_begin, init_image_end\n"
-	".hidden init_image_begin, init_image_end\n"
-	"init_image_begin:\n"
+	".globl init_image, init_image_size\n"
+	".hidden init_image, init_image_size\n"
+	"init_image:\n"
 	".incbin \"build/bin/stube-init\"\n"
-	"init_image_end:\n"
-	".byte 0\n"
+	"0:\n"
+	".balign 8\n"
+	"init_image_size:\n"
+	".quad 0b - init_image\n"
 	".previous\n");

@@ -71,6 +71,7 @@ rt_args() { # WORD...: process.args
 rt_sh() { # SCRIPT: run by sh
 	rt_args sh -c "$1"
 }
+# shellcheck disable=SC2034 # for the tests
 RT_USERNS='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings'
 
 rt_pid() {
