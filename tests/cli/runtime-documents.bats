@@ -62,6 +62,22 @@ new_bundle() { # DIR [OPTION...]
 	done
 }
 
+@test "the bundles that runc, crun and containerd write start here, without a warning" {
+	[ "$(id -u)" = 0 ] || skip "they are bundles for root"
+	new_bundle "$T/theirs"
+	for writer in "runc spec" "crun spec" "ctr oci spec"; do
+		rm "$T/theirs/config.json"
+		(cd "$T/theirs" && $writer > printed && [ -e config.json ] || mv printed config.json)
+		jq 'del(.linux.cgroupsPath) | .process.terminal = false | .process.args = ["sh", "-c", "echo started"]' \
+			"$T/theirs/config.json" > "$T/config.new"
+		mv "$T/config.new" "$T/theirs/config.json"
+		run rt run --bundle "$T/theirs" "$ID"
+		echo "$writer: $output"
+		[ "$status" -eq 0 ]
+		[ "$output" = started ]
+	done
+}
+
 @test "a rootless bundle starts for its user" {
 	new_bundle "$T/own" --rootless
 	run rt run --bundle "$T/own" "$ID"
