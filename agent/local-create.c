@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -192,6 +193,18 @@ static err *claim_name(struct making *m)
 	return err_new(EBUSY, "container '%s' is being removed", name);
 }
 
+/* Cgroups are the machine's, names are a folder's: two folders may hold the same name. */
+static err *choose_cgroup(struct making *m, bool systemd)
+{
+	unsigned draw;
+
+	if (getrandom(&draw, sizeof(draw), 0) != sizeof(draw))
+		return err_errno("draw a name");
+	TRY_ALLOC(m->arena, m->record.cgroups_path,
+		  arena_printf(m->arena, systemd ? "system.slice:stube:%s-%08x" : "/stube/%s-%08x", m->record.name, draw));
+	return NULL;
+}
+
 static err *choose_runtime(struct making *m)
 {
 	auto_str struct str path = STR_INIT(PATH_MAX);
@@ -206,11 +219,7 @@ static err *choose_runtime(struct making *m)
 	if (manager)
 		TRY_ALLOC(m->arena, args->items[args->count++],
 			  arena_printf(m->arena, "--cgroup-manager=%s", manager));
-	if (!str_equal(manager, "disabled"))
-		TRY_ALLOC(m->arena, m->record.cgroups_path,
-			  arena_printf(m->arena, str_equal(manager, "systemd") ? "system.slice:stube:%s" : "/stube/%s",
-				       m->record.name));
-	return NULL;
+	return str_equal(manager, "disabled") ? NULL : choose_cgroup(m, str_equal(manager, "systemd"));
 }
 
 static err *choose_ids(struct making *m)

@@ -163,7 +163,10 @@ static err *run_session(struct local *l, const struct local_container *c, const 
 		.sock = sock, .input = exec->interactive, .tty = exec->process.tty, .entering = true,
 		.signals = true, .log_dir_fd = -1,
 	};
-	return monitor_attach(&a, ret);
+	err *e = monitor_attach(&a, ret);
+	if (e) /* it still writes into the folder that the caller removes */
+		monitor_wait_gone(sock);
+	return e;
 }
 
 err *local_exec(struct local *l, const char *name, const struct local_exec *exec, struct monitor_end *ret)

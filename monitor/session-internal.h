@@ -59,6 +59,7 @@ struct session {
 	struct orphan orphans[ORPHANS_MAX];
 	size_t orphan_count;
 	struct exit_record record;
+	bool recorded; /* on disk */
 	struct str failure;
 };
 

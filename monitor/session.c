@@ -188,6 +188,7 @@ void act_delete(struct session *s)
 	s->record.version = EXIT_RECORD_VERSION;
 	s->record.log_lost = s->log ? monitor_log_lost(s->log) : 0;
 	err *e = exit_record_write(s->keep_fd, &s->record);
+	s->recorded = !e;
 	if (e)
 		log_err(e);
 	err_free(e);
@@ -207,7 +208,9 @@ static bool waits(const struct peer *p)
 
 void act_done(struct session *s)
 {
-	unlinkat(s->dir_fd, RUNNING_FILE, 0);
+	/* Without a record on disk this file lets the next command see that there was a process. */
+	if (s->recorded)
+		unlinkat(s->dir_fd, RUNNING_FILE, 0);
 	unlinkat(s->dir_fd, MONITOR_SOCKET, 0);
 	/* Nothing is written from here on. Whoever hears EXITED may remove the folders, even while we stay for
 	 * a client that has not read all yet. */
