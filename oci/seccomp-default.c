@@ -132,7 +132,7 @@ static const int architectures[] = { OCI_ARCH_S390X, OCI_ARCH_S390 };
 #elif defined(__riscv)
 static const int architectures[] = { OCI_ARCH_RISCV64 };
 #else
-#error "which seccomp architectures does this machine have?"
+static const int architectures[] = { OCI_ARCH_NONE }; /* the runtime takes its own */
 #endif
 
 enum { NAMES_MAX = 1024 };
@@ -162,24 +162,25 @@ static err *allowed_names(struct arena *arena, uint64_t capabilities, struct str
 	return NULL;
 }
 
-static err *one_name(struct arena *arena, const char *name, int action, struct oci_seccomp *s,
-		     struct oci_seccomp_rule **ret)
+static struct oci_seccomp_rule *next_rule(struct oci_seccomp *s)
 {
-	struct oci_seccomp_rule *rule = &s->syscalls.items[s->syscalls.count++];
+	return &s->syscalls.items[s->syscalls.count++];
+}
 
+static err *one_name(struct arena *arena, const char *name, int action, struct oci_seccomp_rule *rule)
+{
 	rule->action = action;
 	rule->names.count = 1;
 	TRY_ALLOC(arena, rule->names.items, arena_array(arena, 1, sizeof *rule->names.items));
 	rule->names.items[0] = name;
-	*ret = rule;
 	return NULL;
 }
 
 static err *add_conditional(struct arena *arena, size_t i, struct oci_seccomp *s)
 {
-	struct oci_seccomp_rule *rule = NULL;
+	struct oci_seccomp_rule *rule = next_rule(s);
 
-	TRY(one_name(arena, conditional[i].name, OCI_ACT_ALLOW, s, &rule));
+	TRY(one_name(arena, conditional[i].name, OCI_ACT_ALLOW, rule));
 	TRY_ALLOC(arena, rule->args.items, arena_array(arena, 1, sizeof *rule->args.items));
 	rule->args.count = 1;
 	if (conditional[i].mask == WHOLE)
@@ -205,15 +206,16 @@ err *oci_seccomp_default(struct arena *arena, uint64_t capabilities, const struc
 	s->default_errno_ret = &permission;
 	TRY_ALLOC(arena, s->architectures.items, arena_alloc(arena, sizeof architectures));
 	memcpy(s->architectures.items, architectures, sizeof architectures);
-	s->architectures.count = ARRAY_LEN(architectures);
+	s->architectures.count = architectures[0] == OCI_ARCH_NONE ? 0 : ARRAY_LEN(architectures);
 	TRY_ALLOC(arena, s->syscalls.items,
 		  arena_array(arena, 2 + ARRAY_LEN(conditional), sizeof *s->syscalls.items));
 
-	rule = &s->syscalls.items[s->syscalls.count++];
+	rule = next_rule(s);
 	rule->action = OCI_ACT_ALLOW;
 	TRY(allowed_names(arena, capabilities, &rule->names));
 	if (!(capabilities & 1ull << CAP_SYS_ADMIN)) {
-		TRY(one_name(arena, "clone3", OCI_ACT_ERRNO, s, &rule));
+		rule = next_rule(s);
+		TRY(one_name(arena, "clone3", OCI_ACT_ERRNO, rule));
 		rule->errno_ret = &missing;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(conditional); i++) {

@@ -101,12 +101,15 @@ static err *add_memory(struct rows *r, const struct oci_memory *m)
 /* Logarithm to base 2, bit by bit: libm would be one more library for one line. x is 1 or more. */
 static double log_2(double x)
 {
-	double result = 0;
+	double result = 0, bit = 1;
 
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		result++;
-	for (double bit = 0.5; bit > 1e-16; bit /= 2) {
+	}
+	for (int i = 0; i < 53; i++) {
 		x *= x;
+		bit /= 2;
 		if (x >= 2) {
 			x /= 2;
 			result += bit;

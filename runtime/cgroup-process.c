@@ -44,7 +44,7 @@ static err *wait_event(int cgroup_fd, const char *key, uint64_t wanted, int time
 		return err_errno("open cgroup.events");
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLPRI };
-		uint64_t now;
+		uint64_t now = 0;
 		/* Reading is what arms the next notification, so it comes before every poll. */
 		err *e = read_event(fd, key, &now);
 		if (e && e->code == ENODEV) { /* removed meanwhile: nobody is left in it */

@@ -72,9 +72,11 @@ static err *find_in_mountinfo(struct arena *arena, struct cgroup_root *ret)
 	auto_str struct str text = STR_INIT(16 << 20);
 
 	TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", &text));
-	TRY(cgroup_parse_mountinfo(arena, text.data, &ret->mount, &ret->hybrid));
-	if (ret->mount)
-		return NULL;
+	return cgroup_parse_mountinfo(arena, text.data, &ret->mount, &ret->hybrid);
+}
+
+static err *not_mounted(void)
+{
 	return err_hint(err_new(ENOENT, "no cgroup v2 hierarchy is mounted"),
 			"mount -t cgroup2 cgroup2 /sys/fs/cgroup, or run with --cgroup-manager=disabled");
 }
@@ -90,6 +92,8 @@ err *cgroup_root_open(struct arena *arena, struct cgroup_root *ret)
 		root = (struct cgroup_root){ -1, hybrid, true };
 	else
 		TRY(find_in_mountinfo(arena, &root));
+	if (!root.mount)
+		return not_mounted();
 	TRY(cgroup_open_dir(AT_FDCWD, root.mount, &root.fd));
 	*ret = root;
 	return NULL;
@@ -98,6 +102,15 @@ err *cgroup_root_open(struct arena *arena, struct cgroup_root *ret)
 void cgroup_root_done(struct cgroup_root *root)
 {
 	fd_clear(&root->fd);
+}
+
+/* The visible hand-over of a whole struct: nothing is left that its end would close. */
+static struct cgroup take(struct cgroup *cg)
+{
+	struct cgroup taken = *cg;
+
+	*cg = (struct cgroup)CGROUP_INIT;
+	return taken;
 }
 
 void cgroup_done(struct cgroup *cg)
@@ -268,6 +281,7 @@ err *cgroup_plan(struct arena *arena, const struct cgroup_root *root, const stru
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 	auto_close int existing = -1;
 
+	cg.path = "";
 	TRY(decide_path(arena, r, &cg.path));
 	TRY(open_existing(root->fd, cg.path, &existing, &cg.made));
 	TRY(check_usable(existing, cg.path, cg.made == 0));
@@ -276,8 +290,7 @@ err *cgroup_plan(struct arena *arena, const struct cgroup_root *root, const stru
 	cg.root_fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 3);
 	if (cg.root_fd < 0)
 		return err_errno("duplicate descriptor");
-	*ret = cg;
-	cg = (struct cgroup)CGROUP_INIT;
+	*ret = take(&cg);
 	return NULL;
 }
 
@@ -396,7 +409,6 @@ err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char
 	if (e && e->code != ENOENT)
 		return err_wrap(e, "open cgroup '%s'", path);
 	err_free(e);
-	*ret = cg;
-	cg = (struct cgroup)CGROUP_INIT;
+	*ret = take(&cg);
 	return NULL;
 }

@@ -86,19 +86,29 @@ void container_done(struct container *c)
 	c->locked = false;
 }
 
+/* The visible hand-over: nothing is left that the end of the scope would close. */
+static struct container take(struct container *c)
+{
+	struct container taken = *c;
+
+	*c = (struct container)CONTAINER_INIT;
+	return taken;
+}
+
 /* ---- create ---- */
 
 /* Name of the caller; without NSS, which a static program cannot load. */
 static err *owner_name(struct arena *arena, const char **ret)
 {
 	FILE *passwd = fopen("/etc/passwd", "re");
-	struct passwd *entry = NULL;
+	struct passwd line = { 0 }, *entry = NULL;
+	char buffer[4096];
 	uid_t uid = geteuid();
+	bool found = false;
 
-	while (passwd && (entry = fgetpwent(passwd)) && entry->pw_uid != uid)
-		;
-	char *name = entry && entry->pw_name[0] ? arena_strdup(arena, entry->pw_name) :
-						  arena_printf(arena, "%u", uid);
+	while (passwd && !found && fgetpwent_r(passwd, &line, buffer, sizeof buffer, &entry) == 0)
+		found = entry->pw_uid == uid && entry->pw_name[0];
+	char *name = found ? arena_strdup(arena, entry->pw_name) : arena_printf(arena, "%u", uid);
 	if (passwd)
 		fclose(passwd);
 	TRY_ALLOC(arena, *ret, name);
@@ -158,8 +168,7 @@ err *container_create(struct arena *arena, const char *root, const char *id, str
 	c.arena = arena;
 	c.locked = true;
 	TRY(new_record(arena, id, &c.record));
-	*ret = c;
-	c = (struct container)CONTAINER_INIT;
+	*ret = take(&c);
 	return NULL;
 }
 
@@ -209,8 +218,7 @@ err *container_open(struct arena *arena, const char *root, const char *id, enum 
 	if (is_abandoned(&c))
 		return does_not_exist(id);
 	c.arena = arena;
-	*ret = c;
-	c = (struct container)CONTAINER_INIT;
+	*ret = take(&c);
 	return NULL;
 }
 

@@ -241,15 +241,14 @@ static err *load_program(const struct bpf_insn *insns, size_t count, int *ret_fd
 /* Our earlier program on this cgroup, as a descriptor; -1 when there is none. */
 static err *find_earlier(int cgroup_fd, int *ret_fd)
 {
-	uint32_t ids[64];
-	union bpf_attr query = { .query = {
-		.target_fd = (uint32_t)cgroup_fd,
-		.attach_type = BPF_CGROUP_DEVICE,
-		.prog_ids = (uintptr_t)ids,
-		.prog_cnt = ARRAY_LEN(ids),
-	} };
+	uint32_t ids[64] = { 0 };
+	union bpf_attr query = { 0 };
 
 	*ret_fd = -1;
+	query.query.target_fd = (uint32_t)cgroup_fd;
+	query.query.attach_type = BPF_CGROUP_DEVICE;
+	query.query.prog_ids = (uintptr_t)ids;
+	query.query.prog_cnt = ARRAY_LEN(ids);
 	if (bpf(BPF_PROG_QUERY, &query) < 0)
 		return err_errno("list the eBPF programs of the cgroup");
 	for (uint32_t i = 0; i < query.query.prog_cnt; i++) {
@@ -293,9 +292,9 @@ err *devices_attach(int cgroup_fd, const struct bpf_insn *insns, size_t count, b
 err *devices_apply(int cgroup_fd, const struct oci_resources *resources, bool fresh, bool rootless)
 {
 	auto_arena struct arena *arena = NULL;
-	struct device_rule *rules;
-	struct bpf_insn *insns;
-	size_t rule_count, insn_count;
+	struct device_rule *rules = NULL;
+	struct bpf_insn *insns = NULL;
+	size_t rule_count = 0, insn_count = 0;
 
 	if (cgroup_fd < 0)
 		return NULL;

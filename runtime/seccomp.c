@@ -180,7 +180,7 @@ static err *add_rule(struct build *b, const struct oci_seccomp_rule *rule, size_
 {
 	struct scmp_arg_cmp args[ARGS_MAX];
 	bool alternatives = false;
-	uint32_t action;
+	uint32_t action = 0;
 	char where[48];
 
 	snprintf(where, sizeof where, "syscalls[%zu].action", at);
