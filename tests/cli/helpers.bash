@@ -89,7 +89,11 @@ rt_teardown() {
 	for dir in "$CGROUP"/"$ID"*; do
 		[ -d "$dir" ] || continue
 		echo 1 > "$dir/cgroup.kill"
-		for _ in {1..50}; do rmdir "$dir" 2> /dev/null && break; sleep 0.1; done
+		for _ in {1..50}; do
+			find "$dir" -depth -type d -exec rmdir {} + 2> /dev/null
+			[ -d "$dir" ] || break
+			sleep 0.1
+		done
 	done
 	grep -q " $T" /proc/self/mountinfo && umount -R "$T"/* 2> /dev/null
 	rm -rf "$T"

@@ -33,15 +33,26 @@ static int tree_make(void **state)
 	return t->root.fd < 0;
 }
 
+/* Remove a directory that mkdtemp(3) made in /tmp. */
+static int remove_temporary(const char *path)
+{
+	auto_close int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err *e = path_remove_all(tmp, strrchr(path, '/') + 1);
+	bool failed = e != NULL;
+
+	err_free(e);
+	return failed;
+}
+
 static int tree_remove(void **state)
 {
 	struct tree *t = *state;
 
 	cgroup_root_done(&t->root);
 	arena_free(t->arena);
-	err_free(path_remove_all(AT_FDCWD, t->dir));
+	int failed = remove_temporary(t->dir);
 	free(t);
-	return 0;
+	return failed;
 }
 
 /* The files of one directory, "NAME=content" each. */
