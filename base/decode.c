@@ -215,7 +215,8 @@ static err *decode_array(const struct decoder *d, const struct where *w, const s
 		TRY(decode_value(d, &inner, item, items + kept * item->size, &skip));
 		kept += !skip;
 	}
-	list->items = (const char **)(void *)items;
+	/* An empty list is all zero, as an absent one is. */
+	list->items = kept ? (const char **)(void *)items : NULL;
 	list->count = kept;
 	return NULL;
 }
@@ -247,7 +248,7 @@ static err *decode_map(const struct decoder *d, const struct where *w, const str
 		TRY_ALLOC(d->arena, *(const char **)(void *)entry, arena_strdup(d->arena, member->key));
 		kept += !skip;
 	}
-	list->items = (const char **)(void *)entries;
+	list->items = kept ? (const char **)(void *)entries : NULL;
 	list->count = kept;
 	return NULL;
 }

@@ -129,6 +129,18 @@ static void test_a_minimal_document_says_nothing_more(void **state)
 	assert_err(oci_config_check_start(c), "process: required but missing");
 }
 
+static void test_empty_lists_say_as_little_as_absent_ones(void **state)
+{
+	(void)state;
+	const struct oci_config *c;
+	auto_str struct str out = STR_INIT(1 << 20);
+
+	assert_ok(decode_with("\"linux\":{\"namespaces\":[],\"sysctl\":{},\"resources\":{\"devices\":[]}},\"hooks\":{\"prestart\":[]}", &c));
+	assert_null(c->linux.namespaces.items);
+	oci_config_encode(&out, c, 0);
+	assert_string_equal(out.data, "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"rootfs\"}}");
+}
+
 static void test_starting_needs_a_program(void **state)
 {
 	(void)state;
@@ -642,6 +654,7 @@ int main(void)
 		TEST(test_every_field_of_the_specification_reads_back_as_written),
 		TEST(test_values_arrive_in_the_kernels_numbers),
 		TEST(test_a_minimal_document_says_nothing_more),
+		TEST(test_empty_lists_say_as_little_as_absent_ones),
 		TEST(test_starting_needs_a_program),
 		TEST(test_a_wrong_process_is_refused),
 		TEST(test_wrong_mounts_and_hooks_are_refused),
