@@ -385,11 +385,12 @@ err *cgroup_create(struct cgroup *cg, const struct oci_resources *resources)
 		e = cg->made ? NULL : check_usable(cg->fd, cg->path, true);
 	if (!e)
 		e = cgroup_write_limits(cg, &limits, cg->made > 0);
-	if (e) {
-		IGNORE(cgroup_remove(cg));
+	if (!e)
+		return NULL;
+	IGNORE(cgroup_remove(cg));
+	if (!lacks_permission(e))
 		return e;
-	}
-	return NULL;
+	return err_hint(e, "limits and linux.cgroupsPath need a cgroup that was delegated to this user");
 }
 
 err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char *path, unsigned made,

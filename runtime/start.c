@@ -161,8 +161,12 @@ static err *make_cgroup(struct start *s)
 		return NULL;
 	TRY(cgroup_create(&s->cgroup, resources));
 	s->made_cgroup = true;
-	if (s->cgroup.fd < 0)
+	/* What is recorded from now on is what there is: without permission there may be no cgroup. */
+	s->container.record.cgroup_made = s->cgroup.made;
+	if (s->cgroup.fd < 0) {
+		s->container.record.cgroup = NULL;
 		return NULL;
+	}
 	return devices_apply(s->cgroup.fd, resources, s->cgroup.made > 0, r->rootless);
 }
 

@@ -42,6 +42,8 @@ static err *kill_all(struct container *c, int signal)
 	if (!c->record.cgroup)
 		return kill_init(c, signal);
 	TRY(container_open_cgroup(c, &cg));
+	if (cg.fd < 0)
+		return kill_init(c, signal);
 	return signal == SIGKILL ? cgroup_kill(&cg) : cgroup_signal(&cg, signal);
 }
 

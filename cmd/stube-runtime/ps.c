@@ -27,7 +27,8 @@ static err *list_pids(struct container *c, struct pids *ret)
 
 	if (c->record.cgroup) {
 		TRY(container_open_cgroup(c, &cg));
-		return cgroup_processes(&cg, c->arena, &ret->items, &ret->count);
+		if (cg.fd >= 0)
+			return cgroup_processes(&cg, c->arena, &ret->items, &ret->count);
 	}
 	TRY(container_status(c, &status, NULL));
 	TRY_ALLOC(c->arena, ret->items, arena_array(c->arena, 1, sizeof *ret->items));
