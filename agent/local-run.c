@@ -117,6 +117,14 @@ static err *make_session(const struct local_dirs *d, char path[static PATH_MAX],
 	return err_new(EEXIST, "make a folder for the session");
 }
 
+static void remove_session(const struct local_dirs *d, const char *name)
+{
+	auto_close int parent = openat(d->run_fd, "exec", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (parent >= 0)
+		IGNORE(path_remove_all(parent, name + strlen("exec/")));
+}
+
 static err *write_process(struct arena *arena, const struct local_dirs *d, const char *session,
 			  const struct local_container *c, const struct bundle_exec *exec)
 {
@@ -186,6 +194,6 @@ err *local_exec(struct local *l, const char *name, const struct local_exec *exec
 	if (!e)
 		e = run_session(l, &c, path, exec, ret);
 	if (e || !ret->deaf) /* else the session goes on, and its folder goes with the container */
-		IGNORE(path_remove_all(d.run_fd, session));
+		remove_session(&d, session);
 	return err_wrap(e, "container '%s'", name);
 }
