@@ -95,11 +95,12 @@ static err *add_bind(struct list *l, const struct bundle_input *in, const struct
 	struct oci_id_mapping *map;
 	const char *options = m->read_only ? "rbind,rprivate,nosuid,nodev,ro" : "rbind,rprivate,nosuid,nodev,rw";
 
-	/* Id-mapping of a whole tree would reach into other file systems: one mount at a time. */
-	if (in->ids.size > 0)
+	/* Ids that are the caller's own (rootless) need no mapping, nor may the caller map. Id-mapping of a whole
+	 * tree would reach into other file systems: one mount at a time. */
+	if (in->ids.first > 0)
 		options = m->read_only ? "bind,private,nosuid,nodev,ro,idmap" : "bind,private,nosuid,nodev,rw,idmap";
 	TRY(add(l, &(struct row){ m->mount_path, "bind", source, options }, &mount));
-	if (in->ids.size == 0)
+	if (in->ids.first == 0)
 		return NULL;
 	TRY_ALLOC(l->arena, map, arena_alloc(l->arena, sizeof(*map)));
 	*map = (struct oci_id_mapping){ 0, in->ids.first, in->ids.size };

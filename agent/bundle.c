@@ -55,9 +55,14 @@ static err *namespaces(struct arena *arena, const struct bundle_input *in, struc
 	if (in->ids.size == 0)
 		return NULL;
 	struct oci_id_mapping *map;
-	TRY_ALLOC(arena, map, arena_alloc(arena, sizeof(*map)));
-	*map = (struct oci_id_mapping){ 0, in->ids.first, in->ids.size };
-	config->linux.uid_mappings = config->linux.gid_mappings = (struct oci_id_mappings){ map, 1 };
+	uint32_t head = in->ids.first == 0 ? 1 : in->ids.size;
+	TRY_ALLOC(arena, map, arena_array(arena, 2, sizeof(*map)));
+	/* In a rootless caller's namespace 0 is its user and the rest its ranges: the kernel does not let one line
+	 * of a map span two of the map above it. */
+	map[0] = (struct oci_id_mapping){ 0, in->ids.first, head };
+	map[1] = (struct oci_id_mapping){ head, in->ids.first + head, in->ids.size - head };
+	config->linux.uid_mappings = config->linux.gid_mappings =
+		(struct oci_id_mappings){ map, in->ids.size > head ? 2 : 1 };
 	return NULL;
 }
 

@@ -211,6 +211,9 @@ static err *choose_runtime(struct making *m)
 	struct strings *args = &m->record.runtime_args;
 	const char *manager = m->request->cgroup_manager;
 
+	/* An ordinary user has no cgroup to make others in, unless it says who makes them. */
+	if (!manager && !place_is_root())
+		manager = "disabled";
 	TRY(local_runtime(m->l, m->request->runtime, &path));
 	TRY_ALLOC(m->arena, m->record.runtime, arena_strdup(m->arena, path.data));
 	TRY_ALLOC(m->arena, args->items, arena_array(m->arena, 2, sizeof(char *)));

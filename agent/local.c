@@ -11,6 +11,7 @@
 
 #include "agent/local-internal.h"
 #include "agent/place.h"
+#include "agent/userns.h"
 #include "base/fd.h"
 
 enum { CONTAINERS_MAX = 100000 };
@@ -43,6 +44,16 @@ static err *open_place(err *(*place)(struct str *), char base_path[static PATH_M
 	return NULL;
 }
 
+static err *enter_userns(void)
+{
+	auto_str struct str run = STR_INIT(PATH_MAX);
+
+	TRY(place_run(&run));
+	str_add(&run, "/containers");
+	TRY(str_check(&run));
+	return userns_enter(run.data);
+}
+
 static err *own_folder(char out[static PATH_MAX])
 {
 	ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
@@ -63,6 +74,7 @@ err *local_open(const char *programs, struct local **ret)
 	if (!l)
 		return err_oom();
 	l->run_fd = l->data_fd = l->base_fd = -1;
+	TRY(enter_userns());
 	if (programs)
 		snprintf(l->programs, sizeof(l->programs), "%s", programs);
 	else

@@ -60,7 +60,8 @@ struct local_container {
 
 struct local;
 
-/* Open the folders of place.h, making them where needed. programs: the folder where stube-monitor and
+/* Open the folders of place.h, making them where needed. A caller that is not root enters its user
+ * namespace first (agent/userns.h): before any thread is made. programs: the folder where stube-monitor and
  * stube-runtime lie, NULL: that of this program. */
 err *local_open(const char *programs, struct local **ret) MUST_CHECK;
 void local_free(struct local *l);
