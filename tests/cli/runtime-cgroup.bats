@@ -174,3 +174,14 @@ need_fuse() {
 	[[ "$output" == *"No space left on device"* ]]
 	[ "${lines[-1]}" = 4 ]
 }
+
+@test "containers that share a parent come and go at once without losing it" {
+	rt_bundle b "$(rt_args true)"
+	for n in 1 2 3; do jq ".linux.cgroupsPath = \"/$ID/pod/$n\"" "$T/b/config.json" > "$T/b/$n.json"; done
+	for n in 1 2 3; do
+		(for _ in {1..10}; do rt run -b "$T/b" -f "$n.json" "$ID-$n" || echo "failed $n"; done) > "$T/out$n" 2>&1 &
+	done
+	wait
+	[ "$(cat "$T"/out*)" = "" ]
+	[ -z "$(find "$CGROUP/$ID" -mindepth 2 -type d 2> /dev/null)" ]
+}
