@@ -1,5 +1,6 @@
 /* base/arena.c: arenas as a list of blocks, the newest first. */
 #include "base/arena.h"
+#undef arena_error /* wrapped for the analyser by the header */
 
 #include <stdalign.h>
 #include <stdarg.h>

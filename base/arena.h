@@ -29,6 +29,10 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) MUST_CHEC
 /* Why the last allocation failed: EFBIG with the ceiling, or out of memory. */
 err *arena_error(const struct arena *a) MUST_CHECK;
 
+#ifdef __clang_analyzer__
+#define arena_error(a) err_exists(arena_error(a))
+#endif
+
 /* Bytes handed out so far. */
 size_t arena_used(const struct arena *a);
 

@@ -3,6 +3,12 @@
 
 #include <stdarg.h>
 
+/* What the header wraps for the analyser is defined here. */
+#undef err_new
+#undef err_errno
+#undef err_code
+#undef err_oom
+
 /* A message longer than this is cut: hostile names must not fill a log. */
 #define MESSAGE_MAX 4096
 

@@ -92,7 +92,7 @@ static err *add_unit(struct packer *p, struct tar_entry *e, size_t *cap, uint64_
 		last->length += len;
 		return NULL;
 	}
-	if (e->extent_count == *cap) {
+	if (!p->extents || e->extent_count == *cap) {
 		size_t bigger = *cap ? *cap * 2 : 64;
 		void *items = reallocarray(p->extents, bigger, sizeof *p->extents);
 		if (!items)
@@ -149,7 +149,7 @@ static err *copy_data(struct packer *p, int fd, const struct tar_entry *e, bool 
 		TRY(copy(p, fd, 0, e->size));
 	} else {
 		written = 0;
-		for (size_t i = 0; i < e->extent_count; i++) {
+		for (size_t i = 0; e->extents && i < e->extent_count; i++) {
 			TRY(copy(p, fd, e->extents[i].offset, e->extents[i].length));
 			written += e->extents[i].length;
 		}

@@ -124,13 +124,12 @@ static err *open_child_dir(int dir_fd, const char *name, int *ret_fd)
 
 static err *pack_symlink(struct packer *p, struct tar_entry *e, int fd)
 {
-	char target[PATH_MAX];
-	ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+	ssize_t n = readlinkat(fd, "", p->buf, PATH_MAX - 1);
 
 	if (n < 0)
 		return err_errno("read link");
-	target[n] = '\0';
-	e->link = target;
+	p->buf[n] = '\0';
+	e->link = p->buf;
 	return tar_write_header(p->tar_fd, e, false);
 }
 

@@ -124,11 +124,11 @@ static err *write_pax(int tar_fd, const struct str *pax)
  * end of the file is a piece of length 0. */
 static void sparse_map(const struct tar_entry *e, struct str *out)
 {
-	const struct tar_extent *last = e->extent_count ? &e->extents[e->extent_count - 1] : NULL;
-	bool open = !last || last->offset + last->length < e->size;
+	size_t count = e->extents ? e->extent_count : 0;
+	bool open = !count || e->extents[count - 1].offset + e->extents[count - 1].length < e->size;
 
-	str_addf(out, "%zu\n", e->extent_count + open);
-	for (size_t i = 0; i < e->extent_count; i++)
+	str_addf(out, "%zu\n", count + open);
+	for (size_t i = 0; i < count; i++)
 		str_addf(out, "%llu\n%llu\n", (unsigned long long)e->extents[i].offset,
 			 (unsigned long long)e->extents[i].length);
 	if (open)
