@@ -133,7 +133,7 @@ static err *headers_end(struct transfer *t)
 	if (!is_success(t))
 		return NULL;
 	const char *encoding = http_header(r, "content-encoding");
-	if (encoding && *encoding && strcasecmp(encoding, "identity"))
+	if (encoding && *encoding && strcasecmp(encoding, "identity") != 0)
 		return err_new(EPROTO, "answered with Content-Encoding '%.40s', which was not asked for",
 			       encoding);
 	const struct http_request *q = t->hop->request;

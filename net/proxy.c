@@ -27,7 +27,7 @@ static bool in_network(const char *host, const char *address, uint64_t bits)
 		return false;
 	if (bits > (family == AF_INET ? 32 : 128))
 		return false;
-	if (memcmp(a, b, bits / 8))
+	if (memcmp(a, b, bits / 8) != 0)
 		return false;
 	return bits % 8 == 0 || (a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
 }
@@ -55,7 +55,7 @@ static bool word_matches(const char *word, size_t len, const char *host)
 		return !strcasecmp(text + 1, host);
 	}
 	size_t host_len = strlen(host);
-	if (host_len < len || strcasecmp(host + host_len - len, text))
+	if (host_len < len || strcasecmp(host + host_len - len, text) != 0)
 		return false;
 	return host_len == len || host[host_len - len - 1] == '.';
 }

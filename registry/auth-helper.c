@@ -93,7 +93,7 @@ err *helper_run(const char *name, const char *verb, const char *input, struct st
 	char program[100];
 	auto_close int in = -1;
 	int pipe_fds[2];
-	pid_t pid;
+	pid_t pid = -1;
 	if (!is_helper_name(name))
 		return err_new(EINVAL, "'%.100s' is not a name of a credential helper", name);
 	snprintf(program, sizeof(program), "docker-credential-%s", name);
@@ -137,7 +137,7 @@ static err *take_answer(const char *program, const struct str *answer, struct au
 	if ((!identity && !a.username) || !a.secret || !a.source)
 		return err_oom();
 	*ret = a;
-	a = (struct auth){ 0 };
+	memset(&a, 0, sizeof(a));
 	return NULL;
 }
 

@@ -109,7 +109,8 @@ static err *finish(struct upload *u, struct http_response *r)
 	const struct blob_offer *o = u->offer;
 	auto_str struct str url = STR_INIT(URL_MAX + 256);
 	static const char *const headers[] = { CHUNK_TYPE, NULL };
-	str_addf(&url, "%s%cdigest=%s", u->location.text, strchr(u->location.text, '?') ? '&' : '?', u->digest);
+	str_add(&url, u->location.text);
+	str_addf(&url, "%cdigest=%s", strchr(url.data, '?') ? '&' : '?', u->digest);
 	TRY(str_check(&url));
 	uint64_t length = o->size - u->done;
 	struct http_request q = {

@@ -54,9 +54,19 @@ struct call {
 	const char *mount_from; /* a second repository to pull from, or NULL */
 };
 
-/* Find or make the host of a reference, and decide on its scheme. */
-err *call_open(struct registry *r, const struct reference *ref, const char *actions, struct call *ret) MUST_CHECK;
+/* ---- registry/host.c ---- */
+
+/* Find or make a host; its scheme is decided at the first call. name: as in the reference; server: what
+ * is connected to. It stays until registry_free(). */
 err *host_open(struct registry *r, const char *name, const char *server, struct host **ret) MUST_CHECK;
+void host_lock(struct host *h);
+void host_unlock(struct host *h);
+void host_free_all(struct host *hosts);
+
+/* ---- registry/client.c ---- */
+
+/* A call at a reference's repository. */
+err *call_open(struct registry *r, const struct reference *ref, const char *actions, struct call *ret) MUST_CHECK;
 
 /* "https://host:port/v2/REPOSITORY/..." into out. */
 void call_url(const struct call *c, struct str *out, const char *format, ...) PRINTF(3, 4);

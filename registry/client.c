@@ -55,24 +55,11 @@ err *registry_new(const struct registry_options *o, struct registry **ret)
 	return NULL;
 }
 
-static void host_free(struct host *h)
-{
-	token_free_all(h->tokens);
-	challenge_done(&h->challenge);
-	pthread_mutex_destroy(&h->lock);
-	free(h->credentials);
-	free(h);
-}
-
 void registry_free(struct registry *r)
 {
 	if (!r)
 		return;
-	while (r->hosts) {
-		struct host *next = r->hosts->next;
-		host_free(r->hosts);
-		r->hosts = next;
-	}
+	host_free_all(r->hosts);
 	http_client_free(r->http);
 	if (r->password)
 		explicit_bzero(r->password, strlen(r->password));
@@ -84,112 +71,7 @@ void registry_free(struct registry *r)
 	free(r);
 }
 
-/* ---- scheme ---- */
-
-/* Ask /v2/ without credentials. */
-static err *probe(struct registry *r, struct host *h, const char *scheme, struct http_response *ret)
-{
-	auto_str struct str url = STR_INIT(URL_MAX);
-	str_addf(&url, "%s://%s/v2/", scheme, h->server);
-	TRY(str_check(&url));
-	struct http_request q = { .method = "GET", .url = url.data, .cancel = r->cancel };
-	err *e = http_perform(r->http, &q, ret);
-	if (!e)
-		atomic_store(&h->answered, true);
-	return e;
-}
-
-static err *set_origin(struct host *h, const char *scheme)
-{
-	auto_str struct str text = STR_INIT(URL_MAX);
-	auto_url struct url url = { 0 };
-	str_addf(&text, "%s://%s/", scheme, h->server);
-	TRY(str_check(&text));
-	TRY(url_parse(text.data, &url));
-	h->origin = url.origin;
-	h->known = true;
-	return NULL;
-}
-
-/* On this machine plain http is usual, and nobody can listen in between. A TLS server answers it with
- * 400 or cuts the connection. Asking this way round never leaves a plain server waiting for the rest of
- * what looks to it like an endless line. */
-static err *decide_loopback(struct registry *r, struct host *h)
-{
-	auto_http_response struct http_response response = HTTP_RESPONSE_INIT;
-	auto_err err *e = probe(r, h, "http", &response);
-	if (e && e->code != EPROTO && e->code != ECONNRESET)
-		return TAKE(e);
-	return set_origin(h, !e && response.status != 400 ? "http" : "https");
-}
-
-/* The user allows plain http; TLS is still better where the server has it. */
-static err *decide_insecure(struct registry *r, struct host *h)
-{
-	auto_http_response struct http_response response = HTTP_RESPONSE_INIT;
-	auto_err err *e = probe(r, h, "https", &response);
-	if (e && e->code != EPROTO && e->code != ECONNRESET && e->code != ECONNREFUSED)
-		return TAKE(e);
-	return set_origin(h, e ? "http" : "https");
-}
-
-static err *decide_scheme(struct registry *r, struct host *h)
-{
-	struct call c = { .r = r, .host = h, .repository = "" };
-	struct retry retry;
-	TRY(set_origin(h, "https"));
-	h->known = false;
-	bool insecure = strv_contains(&r->insecure, h->name) || strv_contains(&r->insecure, "*");
-	bool loopback = host_reach(h->origin.host) == REACH_LOOPBACK;
-	if (!insecure && !loopback) {
-		h->known = true;
-		return NULL;
-	}
-	retry_start(&retry, &c);
-	for (;;) {
-		err *e = loopback ? decide_loopback(r, h) : decide_insecure(r, h);
-		if (!e || !http_error_is_transient(e))
-			return e;
-		TRY(retry_wait(&retry, e, "GET", NULL));
-	}
-}
-
-static err *host_find(struct registry *r, const char *name, const char *server, struct host **ret)
-{
-	for (struct host *h = r->hosts; h; h = h->next)
-		if (str_equal(h->name, name)) {
-			*ret = h;
-			return NULL;
-		}
-	struct host *h = calloc(1, sizeof(*h));
-	if (!h)
-		return err_oom();
-	pthread_mutex_init(&h->lock, NULL);
-	snprintf(h->name, sizeof(h->name), "%s", name);
-	snprintf(h->server, sizeof(h->server), "%s", server);
-	h->next = r->hosts;
-	r->hosts = h;
-	*ret = h;
-	return NULL;
-}
-
-err *host_open(struct registry *r, const char *name, const char *server, struct host **ret)
-{
-	struct host *h = NULL;
-	pthread_mutex_lock(&r->lock);
-	err *e = host_find(r, name, server, &h);
-	pthread_mutex_unlock(&r->lock);
-	if (e)
-		return e;
-	pthread_mutex_lock(&h->lock);
-	if (!h->known)
-		e = decide_scheme(r, h);
-	pthread_mutex_unlock(&h->lock);
-	if (e)
-		return err_wrap(e, "registry '%s'", name);
-	*ret = h;
-	return NULL;
-}
+/* ---- calls ---- */
 
 err *call_open(struct registry *r, const struct reference *ref, const char *actions, struct call *ret)
 {
@@ -230,8 +112,13 @@ static err *refused(const struct call *c, const char *method, const struct http_
 	err *e = status_error(method, r);
 	if (why)
 		return err_hint(e, "%s", why);
+	auto_str struct str used = STR_INIT(8192);
+	host_lock(c->host);
 	if (c->host->credentials && !str_equal(c->host->credentials, "none"))
-		return err_hint(e, "Credentials used: %s.", c->host->credentials);
+		str_add(&used, c->host->credentials);
+	host_unlock(c->host);
+	if (used.len)
+		return err_hint(e, "Credentials used: %s.", used.data);
 	return err_hint(e, "No credentials were found for '%s'; `stube login %s` keeps some.", c->host->name,
 			c->host->name);
 }
@@ -245,20 +132,21 @@ static err *send_once(const struct call *c, struct http_request *q, const struct
 	if (e)
 		return e;
 	atomic_store(&c->host->answered, true);
-	pthread_mutex_lock(&c->host->lock);
+	host_lock(c->host);
 	if (c->host->reach == REACH_UNKNOWN && !q->named)
 		c->host->reach = ret->peer;
-	pthread_mutex_unlock(&c->host->lock);
+	host_unlock(c->host);
 	return NULL;
 }
 
-/* The header for the next try, under the host's lock, so that many threads ask for one token once. */
+/* The header for the next try, under the host's lock, so that many threads ask for one token once. It
+ * stays empty when there is nothing else to try. */
 static err *next_header(const struct call *c, const struct http_response *denied, const struct str *old,
 			struct str *header)
 {
 	struct host *h = c->host;
 	err *e = NULL;
-	pthread_mutex_lock(&h->lock);
+	host_lock(h);
 	if (denied)
 		e = learn_challenge(h, denied);
 	if (!e)
@@ -267,8 +155,10 @@ static err *next_header(const struct call *c, const struct http_response *denied
 	if (!e && denied && old->len && str_equal(old->data, header->data)) {
 		str_clear(header);
 		e = token_header(c, true, h->challenge.scope, header);
+		if (h->challenge.scheme == CHALLENGE_BASIC && str_equal(old->data, header->data))
+			str_clear(header);
 	}
-	pthread_mutex_unlock(&h->lock);
+	host_unlock(h);
 	return e;
 }
 
@@ -281,7 +171,9 @@ err *call_send(const struct call *c, struct http_request *q, struct http_respons
 	q->cancel = c->r->cancel;
 	if (!own) { /* a URL the registry gave; the gate decides, and nothing secret goes there */
 		q->named = &c->host->origin;
+		host_lock(c->host);
 		q->named_reach = c->host->reach;
+		host_unlock(c->host);
 	} else {
 		TRY(next_header(c, NULL, &header, &header));
 	}
@@ -302,7 +194,7 @@ err *call_send(const struct call *c, struct http_request *q, struct http_respons
 		if (round == 2)
 			return refused(c, q->method, &r, NULL);
 		TRY(next_header(c, &r, &header, &next));
-		if (!next.len || (str_equal(next.data, header.data) && c->host->challenge.scheme == CHALLENGE_BASIC))
+		if (!next.len)
 			return refused(c, q->method, &r, NULL);
 		explicit_bzero(header.data, header.len);
 		str_clear(&header);
@@ -358,14 +250,14 @@ err *registry_explain(struct registry *r, const struct reference *ref, struct st
 	static const char *const schemes[] = { "none so far", "basic", "bearer" };
 	TRY(call_open(r, ref, ACTIONS_PULL, &c));
 	auto_auth struct auth a = { 0 };
-	pthread_mutex_lock(&c.host->lock);
+	host_lock(c.host);
 	err *e = credentials_find(r, c.host, ref->repository, &a);
 	str_addf(out, "server: %s\n", origin_text(&c.host->origin, origin));
 	str_addf(out, "credentials: %s\n", e ? "?" : c.host->credentials);
 	str_addf(out, "authentication: %s\n", schemes[c.host->challenge.scheme]);
 	if (c.host->challenge.realm)
 		str_addf(out, "token server: %s\n", c.host->challenge.realm);
-	pthread_mutex_unlock(&c.host->lock);
+	host_unlock(c.host);
 	TRY(e);
 	return str_check(out);
 }

@@ -93,7 +93,7 @@ err *retry_wait(struct retry *t, err *failure, const char *method, const struct 
 {
 	const struct registry *r = t->call->r;
 	unsigned tries = tries_for(t, failure);
-	int64_t asked = failure ? 0 : retry_after(http_header(response, "retry-after"), clock_real());
+	int64_t asked = failure || !response ? 0 : retry_after(http_header(response, "retry-after"), clock_real());
 	int64_t wait = asked ? asked : back_off(t->tried);
 	auto_err err *e = failure ? failure : status_error(method, response);
 	if (asked > ASKED_MAX)
