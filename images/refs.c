@@ -79,7 +79,8 @@ err *ref_parse(struct arena *arena, const char *name, const char *text, size_t l
 	char *digest = strtok_r(line, " ", &rest);
 	char *size_text = strtok_r(NULL, " ", &rest);
 	char *media_type = strtok_r(NULL, " ", &rest);
-	if (!digest || !size_text || !media_type || strtok_r(NULL, " ", &rest))
+	char *excess = strtok_r(NULL, " ", &rest);
+	if (!digest || !size_text || !media_type || excess)
 		return err_new(EINVAL, "name '%s': ref file is damaged", name);
 	TRY(err_wrap(digest_parse(digest, &ret->digest), "name '%s': ref file", name));
 	if (!str_to_u64(size_text, &size) || size > INT64_MAX || !is_media_type(media_type))

@@ -132,7 +132,7 @@ err *store_find_target(struct image_store *s, struct arena *arena, const char *t
 {
 	char name[REFERENCE_TEXT_MAX];
 	struct reference reference;
-	struct image_ref ref;
+	struct image_ref ref = { 0 };
 
 	if (str_starts_with(text, "sha256:") || str_starts_with(text, "sha512:"))
 		return digest_parse(text, ret);

@@ -1,4 +1,6 @@
 /* images/store.c: the store's directory: where it is, its version, its lock. */
+#include "images/store-internal.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -8,7 +10,6 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "images/store-internal.h"
 
 static const char *const directories[] = {
 	"blobs",	 "blobs/sha256", "blobs/sha512", "layers", "layers/sha256",

@@ -199,7 +199,7 @@ static err *check_data(struct tar_reader *r, uint64_t data, const struct tar_ent
 
 	for (size_t i = 0; i < e->extent_count; i++)
 		stored += e->extents[i].length;
-	stored = (stored + TAR_BLOCK - 1) & ~((uint64_t)TAR_BLOCK - 1);
+	stored = (stored + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
 	if (archive_read_data_skip(r->archive) < ARCHIVE_WARN)
 		return err_new(EINVAL, "%s", archive_error_string(r->archive));
 	uint64_t end = (uint64_t)archive_filter_bytes(r->archive, 0);

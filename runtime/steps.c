@@ -158,7 +158,7 @@ static ssize_t receive(struct walk *w, struct message *m)
 
 err *walk_take_turn(struct walk *w, const char *what, size_t next)
 {
-	struct message m;
+	struct message m = { 0 };
 	ssize_t n = receive(w, &m);
 
 	/* A child that was killed with unread data resets the connection instead of closing it. */
