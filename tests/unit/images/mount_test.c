@@ -377,6 +377,28 @@ static void test_an_opaque_root_hides_the_layers_below(void **state)
 	}
 }
 
+static void test_a_folder_that_a_layer_swaps_for_a_link_leads_nowhere(void **state)
+{
+	struct image_root_options o;
+	char target[256], outside[128];
+
+	(void)state;
+	snprintf(outside, sizeof outside, "%s/state", top);
+	put_layer(0, (struct row[]){ { '0', "dir/x", "1" }, { 0 } });
+	put_layer(1, (struct row[]){ { '2', "dir", outside }, { 0 } });
+	put_layer(2, (struct row[]){ { '0', "dir/x", "attack" }, { 0 } });
+	for (int trees = 0; trees < 2; trees++) {
+		auto_close int root = -1;
+		o = options_for(3);
+		o.trees = trees;
+		o.state_fd = -1;
+		assert_ok(image_root_mount(&o, &root));
+		assert_content(root, "dir/x", "attack");
+		assert_int_equal(readlinkat(root, "dir", target, sizeof target), -1);
+		assert_int_equal(faccessat(state_fd, "x", F_OK, 0), -1);
+	}
+}
+
 static void test_devices_of_an_image_do_not_open_unless_allowed(void **state)
 {
 	struct image_root_options o;
@@ -618,6 +640,7 @@ int main(void)
 		TEST(test_a_root_without_upper_layer_cannot_be_written),
 		TEST(test_an_image_without_layers_is_an_empty_root),
 		TEST(test_an_opaque_root_hides_the_layers_below),
+		TEST(test_a_folder_that_a_layer_swaps_for_a_link_leads_nowhere),
 		TEST(test_devices_of_an_image_do_not_open_unless_allowed),
 		TEST(test_a_layer_without_index_is_named),
 		TEST(test_a_damaged_index_is_an_error),
