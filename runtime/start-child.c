@@ -100,7 +100,13 @@ static err *(*const early_rows[STEP_COUNT])(void *) = {
 };
 /* clang-format on */
 
-static NORETURN void child(struct start *s)
+static err *enter_cgroup(int cgroup_fd)
+{
+	return cgroup_fd < 0 ? NULL : err_wrap(file_put(cgroup_fd, "cgroup.procs", "0"), "enter cgroup");
+}
+
+/* cgroup_fd: to be entered by the child itself, or -1. */
+static NORETURN void child(struct start *s, int cgroup_fd)
 {
 	struct walk w = {
 		.role = STEP_EARLY,
@@ -113,11 +119,17 @@ static NORETURN void child(struct start *s)
 
 	/* The other end must be closed here, or the child would never see the runtime die. */
 	fd_clear(&s->sock);
-	IGNORE(walk_steps(&w, s->table, 0));
+	err *e = enter_cgroup(cgroup_fd);
+	if (e)
+		IGNORE(walk_send_error(s->child_sock, e));
+	else if (!(e = walk_give_turn(s->child_sock, STEP_COUNT)))
+		e = walk_steps(&w, s->table, 0);
+	IGNORE(e);
 	_exit(1);
 }
 
-err *start_clone(struct start *s, uint64_t flags, int cgroup_fd)
+/* One try; returns when the child has said that it lives. */
+static err *clone_child(struct start *s, uint64_t flags, int cgroup_fd, bool at_clone)
 {
 	int pair[2], yes = 1;
 
@@ -130,21 +142,37 @@ err *start_clone(struct start *s, uint64_t flags, int cgroup_fd)
 			return err_errno("ask for credentials");
 	}
 	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.flags = flags | CLONE_PIDFD | (at_clone ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)&s->pidfd,
 		.exit_signal = SIGCHLD,
-		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+		.cgroup = at_clone ? (uint64_t)cgroup_fd : 0,
 	};
 	pid_t pid = k_clone3(&args);
 	if (pid == 0)
-		child(s);
+		child(s, at_clone ? -1 : cgroup_fd);
 	if (pid < 0) {
 		s->pidfd = -1;
 		return err_errno("clone");
 	}
 	s->pid = pid;
 	fd_clear(&s->child_sock);
-	return NULL;
+	struct walk hello = { .role = STEP_PARENT, .sock = s->sock };
+	return walk_take_turn(&hello, "clone", STEP_COUNT);
+}
+
+/* CLONE_INTO_CGROUP with Linux 6.14 to (at least) 6.18 kills the child at once when cgroup.kill was ever
+ * written in the target but not in the caller's cgroup, or the other way round: the kernel compares the
+ * two counts (kill_seq). Such a child has run nothing; the next one enters by itself. */
+err *start_clone(struct start *s, uint64_t flags, int cgroup_fd)
+{
+	err *e = clone_child(s, flags, cgroup_fd, cgroup_fd >= 0);
+
+	if (!e || e->code != EPIPE || cgroup_fd < 0 || s->pid <= 0)
+		return e;
+	err_free(e);
+	start_kill(s);
+	fd_clear(&s->sock);
+	return clone_child(s, flags, cgroup_fd, false);
 }
 
 /* ---- the parent ---- */

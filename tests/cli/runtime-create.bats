@@ -251,3 +251,13 @@ running() {
 	[ "$(cat "$T/agent.out")" = "meta seccompFd $ID" ]
 	[[ "$output" == *"can't create directory"*"done"* ]]
 }
+
+@test "a cgroup that was there before and was once killed is used all the same" {
+	rt_bundle b "$(rt_sh 'grep 0:: /proc/self/cgroup') | .linux.cgroupsPath = \"/$ID-own\""
+	mkdir "$CGROUP/$ID-own"
+	echo 1 > "$CGROUP/$ID-own/cgroup.kill"
+	run rt run -b "$T/b" "$ID"
+	[ "$status" -eq 0 ]
+	[ "$output" = "0::/$ID-own" ]
+	[ -d "$CGROUP/$ID-own" ]
+}
