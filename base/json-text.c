@@ -28,6 +28,14 @@ size_t json_utf8_length(const unsigned char *p, size_t left)
 	return 0;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20; /* lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* The code unit of an escape "\uXXXX" at `p`, or -1 where there is none. */
 static int escaped_unit(const char *p, size_t left)
 {
@@ -36,11 +44,10 @@ static int escaped_unit(const char *p, size_t left)
 	if (left < 6 || p[0] != '\\' || p[1] != 'u')
 		return -1;
 	for (int i = 2; i < 6; i++) {
-		const char *digit = memchr("0123456789abcdefABCDEF", p[i], 22);
-		if (!digit)
+		int digit = hex_digit(p[i]);
+		if (digit < 0)
 			return -1;
-		int value = (int)(digit - "0123456789abcdefABCDEF");
-		unit = unit << 4 | (value > 15 ? value - 6 : value);
+		unit = unit << 4 | digit;
 	}
 	return unit;
 }
