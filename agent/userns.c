@@ -190,6 +190,7 @@ err *userns_enter(const char *run)
 	if (uid == 0)
 		return NULL;
 	if (!join_running(run)) {
+		/* cppcheck-suppress getpwuidCalled -- the contract: one thread */
 		entry = getpwuid(uid);
 		const char *name = entry ? entry->pw_name : NULL;
 		if (own_range("/etc/subuid", name, uid, &uids) && own_range("/etc/subgid", name, uid, &gids)) {
