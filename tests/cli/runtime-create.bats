@@ -261,3 +261,19 @@ running() {
 	[ "$output" = "0::/$ID-own" ]
 	[ -d "$CGROUP/$ID-own" ]
 }
+
+@test "creates killed at many moments leave neither process nor cgroup once deleted" {
+	rt_bundle b "$(rt_sh 'sleep 60; true')"
+	for i in {0..12}; do
+		"$RT_BIN" --root "$ROOT" create -b "$T/b" "$ID" > /dev/null 2>&1 3>&- &
+		sleep "0.00$((i / 2))"
+		kill -9 $! 2> /dev/null || true
+		wait $! 2> /dev/null || true
+		rt delete -f "$ID"
+		[ ! -e "$ROOT/$ID" ]
+		[ ! -e "$CGROUP/$ID" ]
+		rt create -b "$T/b" "$ID" > /dev/null 2>&1 3>&-
+		rt delete -f "$ID"
+	done
+	[ ! -e "$CGROUP/$ID" ]
+}
