@@ -53,7 +53,7 @@ err *pack_layer(int source_fd, const char *name, const struct pack_options *opti
 err *pack_config_encode(const struct pack_config *config, int64_t created, const struct digest *diff_id,
 			struct str *out) MUST_CHECK;
 
-/* Pack into the store: layer, config, manifest, and `name` for it (complete, as registry/name.h gives it).
+/* Pack into the store: layer, config, manifest, and `name` for it (complete, as reference_text() gives it).
  * A single binary gets itself as entrypoint, unless the config has one. *ret: the manifest. Runs a thread;
  * leaves nothing visible on failure. */
 err *image_pack(struct image_store *store, int source_fd, const char *source_name,

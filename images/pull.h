@@ -66,7 +66,7 @@ struct image_pull_result {
 	int64_t fetched;	/* bytes that came from the source for blobs */
 };
 
-/* Fetch an image and give it the name `name` (complete, as registry/name.h prints it). want: the digest that
+/* Fetch an image and give it the name `name` (complete, as reference_text() prints it). want: the digest that
  * the name is pinned to, or NULL. Errors name the blob. ENOENT: the platform is not there, with the list. */
 err *image_pull(struct image_store *s, const struct image_source *source, const char *name,
 		const struct digest *want, const struct image_pull_options *options,

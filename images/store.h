@@ -81,7 +81,7 @@ err *image_store_add_layer(struct image_store *s, int tar_fd, enum oci_compressi
 /* ---- names ---- */
 
 struct image_ref {
-	const char *name;     /* "registry.example:5000/team/web:1", as registry/name.h completes it */
+	const char *name;     /* "registry.example:5000/team/web:1", as reference_text() completes it */
 	struct digest digest; /* of a manifest or an index */
 	int64_t size;
 	const char *media_type;
@@ -113,7 +113,7 @@ struct image {
 	int64_t size;			/* bytes in the store: documents, kept blobs, layers */
 };
 
-/* Find an image by what a user typed: a name (completed as registry/name.h does), NAME@DIGEST, a digest
+/* Find an image by what a user typed: a name (completed as reference_parse() does), NAME@DIGEST, a digest
  * of a manifest or index, or at least 6 hexadecimal digits that begin just one. The image config is checked
  * against the manifest, the layers are all there. platform  of an index's manifests; NULL: this machine's
  * ENOENT: not in the store (the message says which part). Everything lives in the arena. */
