@@ -40,6 +40,7 @@ pkg_images  := libarchive libisal libzstd
 pkg_api     := yaml-0.1
 pkg_agent   :=
 pkg_examples := libmicrohttpd sqlite3 libcurl libcrypto
+# Asked when a program is linked, not before: `make demo` starts where pkg-config is not yet installed.
 vendor      = $(if $(strip $(1)),$(shell pkg-config --libs $(1)))
 # Debian names yajl's static library yajl_s.
 vendor_static = $(patsubst -lyajl,-lyajl_s,$(call vendor,$(1)))
@@ -84,7 +85,7 @@ $(BIN)/$(1): $(patsubst %.c,$(O)/%.o,$(wildcard cmd/$(1)/*.c)) $(O)/version.o $(
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(if $(call is_static,$(1)),-static-pie,-pie) -o $$@ $$^ \
-	  $(if $(call is_static,$(1)),$(call vendor_static,$(call pkgs,$(call links,$(1)))),$(call vendor,$(call pkgs,$(call links,$(1)))))
+	  $(if $(call is_static,$(1)),$$(call vendor_static,$(call pkgs,$(call links,$(1)))),$$(call vendor,$(call pkgs,$(call links,$(1)))))
 endef
 # A program with rules of its own: cmd/NAME/rules.mk.
 OWN_RULES := $(wildcard cmd/*/rules.mk)
@@ -102,7 +103,7 @@ define unit
 $(patsubst tests/%.c,$(O)/tests/%,$(wildcard tests/unit/$(1)/*_test.c)): $(O)/tests/unit/$(1)/%: \
   $(O)/tests/unit/$(1)/%.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,$(1))))
 	$$(call say,LD,$$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $$@ $$^ -lcmocka $(call vendor,$(call pkgs,$(call layer,$(1))))
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $$@ $$^ -lcmocka $$(call vendor,$(call pkgs,$(call layer,$(1))))
 endef
 $(foreach m,$(MODULES),$(eval $(call unit,$(m))))
 unit-tests: $(UNIT)

@@ -9,8 +9,8 @@ INIT_OBJ  := $(INIT_SRC:%.c=build/init/%.o)
 INIT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(filter-out -Wundef,$(WARN)) $(WERROR) -Os -g -fno-pie \
   -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong -nostdinc \
   -isystem cmd/stube-init/musl -isystem /usr/include/$(shell uname -m)-linux-musl \
-  -isystem $(shell gcc -print-file-name=include) -idirafter /usr/include \
-  -idirafter /usr/include/$(shell gcc -print-multiarch)
+  -isystem $$(gcc -print-file-name=include) -idirafter /usr/include \
+  -idirafter /usr/include/$$(gcc -print-multiarch)
 
 build/init/%.o: %.c
 	$(call say,CC,$<)
