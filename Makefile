@@ -137,9 +137,11 @@ deps:
 deps-build:
 	$(Q)./deps build
 
+# All cores, unless the caller said how many.
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: deps
-	$(Q)$(MAKE) --no-print-directory all helpers unit-tests
-	$(Q)$(MAKE) --no-print-directory MODE=asan all unit-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) all helpers unit-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=asan all unit-tests
 	$(Q)tests/run.sh
 
 lint: deps

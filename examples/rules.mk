@@ -26,6 +26,6 @@ example-images: $(EXAMPLES:%=build/examples/image/%.made)
 # Needs root, for sandboxes; everything it makes lies in a temporary directory and is removed again.
 demo:
 	$(Q)./deps build demo
-	$(Q)$(MAKE) --no-print-directory all example-images
+	$(Q)$(MAKE) --no-print-directory $(jobs) all example-images
 	$(Q)examples/demo.sh
 .PHONY: example-images demo
