@@ -16,6 +16,19 @@ static const char *const directories[] = {
 	"layers/sha512", "ingest",	 "refs",	 "leases",
 };
 
+/* Root of the machine, not of a user namespace that a rootless caller entered: that one is still a user. */
+static bool is_root(void)
+{
+	auto_str struct str map = STR_INIT(4096);
+	unsigned inside, outside, size;
+	err *e = file_read(AT_FDCWD, "/proc/self/uid_map", &map);
+	bool initial = !e && sscanf(map.data, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 &&
+		       outside == 0 && size == UINT32_MAX;
+
+	err_free(e);
+	return initial && geteuid() == 0;
+}
+
 err *image_store_place(const char *option, struct str *out)
 {
 	const char *from_env = getenv("STUBE_STORE");
@@ -26,7 +39,7 @@ err *image_store_place(const char *option, struct str *out)
 		str_add(out, option);
 	else if (from_env && *from_env)
 		str_add(out, from_env);
-	else if (geteuid() == 0)
+	else if (is_root())
 		str_add(out, "/var/lib/stube/images");
 	else if (data && *data == '/')
 		str_addf(out, "%s/stube/images", data);

@@ -1,4 +1,6 @@
 /* cmd/stube/image.c: stube image rm, tag, inspect, gc, fsck. */
+#include "agent/local.h"
+#include "agent/place.h"
 #include "base/json.h"
 #include "cmd/stube/remote.h"
 #include "images/mount.h"
@@ -55,10 +57,15 @@ static err *print_gc(const struct image_gc_result *r, bool dry_run, const char *
 
 static err *collect(const struct cli_context *c, bool dry_run, const char *output)
 {
+	auto_local struct local *local = NULL;
 	auto_store struct image_store *store = NULL;
 	const struct image_gc_options options = { .dry_run = dry_run };
 	struct image_gc_result result;
 
+	/* Trees of a rootless user's containers belong to his subordinate ids: only in his user namespace can
+	 * they be removed. Who cannot have one has no such trees. */
+	if (!dry_run && !place_is_root())
+		IGNORE(local_open(NULL, &local));
 	TRY(open_store(c, IMAGE_STORE_SWEEP, &store));
 	TRY(image_gc(store, &options, &result));
 	return output ? print_gc(&result, dry_run, output) : NULL;

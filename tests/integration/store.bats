@@ -348,3 +348,10 @@ clean() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"belongs to user 65534"* ]]
 }
+
+@test "root of a user namespace is still a user: the store is his own" {
+	mkdir "$BATS_TEST_TMPDIR/home"
+	run unshare --user --map-root-user env -u STUBE_STORE HOME="$BATS_TEST_TMPDIR/home" XDG_DATA_HOME= stube images
+	[ "$status" -eq 0 ]
+	[ -s "$BATS_TEST_TMPDIR/home/.local/share/stube/images/version" ]
+}
