@@ -342,12 +342,18 @@ static void test_the_gate_holds_for_urls_that_servers_name(void **state)
 
 /* ---- threads ---- */
 
+struct many {
+	struct http_client *client;
+	const char *url; /* written before the threads start: at() has one buffer */
+};
+
 static void *many(void *arg)
 {
+	const struct many *m = arg;
 	for (int i = 0; i < 20; i++) {
 		auto_http_response struct http_response r = HTTP_RESPONSE_INIT;
-		struct http_request q = { .method = "GET", .url = at("127.0.0.1", "/") };
-		err *e = http_perform(arg, &q, &r);
+		struct http_request q = { .method = "GET", .url = m->url };
+		err *e = http_perform(m->client, &q, &r);
 		if (e || r.status != 200)
 			return e ? e : err_new(EIO, "status");
 	}
@@ -359,10 +365,10 @@ static void test_one_client_serves_many_threads(void **state)
 	(void)state;
 	auto_http_client struct http_client *c = client();
 	pthread_t threads[8];
-	at("127.0.0.1", "/"); /* the buffer has the same text for all */
+	struct many m = { .client = c, .url = at("127.0.0.1", "/") };
 	server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, many, c), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, many, &m), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
 		void *e;
 		pthread_join(threads[i], &e);
