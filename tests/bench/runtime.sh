@@ -25,7 +25,7 @@ bundle() { # folder, jq program
 		| .process.rlimits = [{\"type\": \"RLIMIT_NOFILE\", \"hard\": 1024, \"soft\": 1024}]
 		| del(.linux.resources.devices) | $2" "$top/spec.json" > "$top/$1/config.json"
 }
-build/bin/stube-runtime spec > "$top/spec.json" 2>/dev/null || (cd "$top" && crun spec && mv config.json spec.json)
+mkdir "$top/spec" && build/bin/stube-runtime spec -b "$top/spec" && mv "$top/spec/config.json" "$top/spec.json"
 bundle plain '.'
 bundle sleep '.process.args = ["/payload", "sleep"]'
 bundle nocgroup '.linux.namespaces |= map(select(.type != "cgroup"))'
