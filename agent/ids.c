@@ -112,14 +112,22 @@ err *ids_take(int dir_fd, const char *name, bool (*in_use)(const char *name, voi
 	return file_replace(dir, file, name, strlen(name), 0600);
 }
 
-err *ids_give(int dir_fd, struct id_range range)
+err *ids_give(int dir_fd, const char *name, struct id_range range)
 {
 	auto_close int dir = -1, lock = -1;
+	auto_str struct str owner = STR_INIT(4096);
 	char file[16];
 
 	TRY(open_records(dir_fd, &dir, &lock));
 	snprintf(file, sizeof(file), "%u", range.first);
-	if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+	err *e = file_read(dir, file, &owner);
+	/* A remove that was killed is done again, when the range may be somebody else's already. */
+	bool own = !e && str_equal(owner.data, name);
+	bool missing = e && e->code == ENOENT;
+	if (e && !missing)
+		return err_wrap(e, "record of id range %s", file);
+	err_free(e);
+	if (own && unlinkat(dir, file, 0) < 0 && errno != ENOENT)
 		return err_errno("give back id range %s", file);
 	return NULL;
 }

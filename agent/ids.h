@@ -21,8 +21,8 @@
 err *ids_take(int dir_fd, const char *name, bool (*in_use)(const char *name, void *arg), void *arg,
 	      struct id_range *ret) MUST_CHECK;
 
-/* Give back; a missing record is fine. */
-err *ids_give(int dir_fd, struct id_range range) MUST_CHECK;
+/* Give back what `name` has; a missing record, or one of another owner, is fine and stays as it is. */
+err *ids_give(int dir_fd, const char *name, struct id_range range) MUST_CHECK;
 
 /* The whole range that `user` owns in text like /etc/subuid; false when it has none of IDS_SIZE ids. */
 bool ids_parse_subid(const char *text, const char *user, struct id_range *ret) MUST_CHECK;

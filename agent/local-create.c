@@ -368,7 +368,7 @@ err *local_create(struct local *l, const struct local_request *request, int *ret
 		e = make(&m, ret_sock);
 		fd_clear(&m.root_fd);
 		if (e && m.record.ids.first != 0)
-			IGNORE(ids_give(l->base_fd, m.record.ids));
+			IGNORE(ids_give(l->base_fd, m.record.name, m.record.ids));
 		if (e)
 			IGNORE(local_erase(l, m.record.name));
 	}

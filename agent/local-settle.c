@@ -43,26 +43,41 @@ static err *runtime_delete(const struct local_record *r)
 	return NULL;
 }
 
+/* A folder that cannot be read holds containers as far as we know. */
+static bool has_entries(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool any = !dir;
+
+	if (!dir)
+		fd_close(fd);
+	for (struct dirent *d; !any && (d = readdir(dir));)
+		any = d->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return any;
+}
+
+/* Asked under the lock of the pins: a create has its folders before it takes that lock for the first time. */
+static bool any_container(const char *layer UNUSED, void *arg)
+{
+	struct local *l = arg;
+
+	return has_entries(l->run_fd) || has_entries(l->data_fd);
+}
+
 /* When the last container is gone, its layers need not stay mounted. */
 static err *release_layers(struct local *l)
 {
 	char path[PATH_MAX];
-	auto_close int containers = -1, pins = -1;
+	auto_close int pins = -1;
 
 	if (!place_is_root())
 		return NULL;
-	containers = openat(l->data_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = containers < 0 ? NULL : fdopendir(containers);
-	if (!dir)
-		return err_errno("list the containers");
-	containers = -1;
-	bool any = false;
-	for (struct dirent *d; (d = readdir(dir));)
-		any |= d->d_name[0] != '.';
-	closedir(dir);
 	snprintf(path, sizeof(path), "%.*s/layers", PATH_MAX - 16, l->run_base);
-	pins = any ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return pins < 0 ? NULL : image_pins_release(pins, NULL, NULL, NULL);
+	pins = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return pins < 0 ? NULL : image_pins_release(pins, any_container, l, NULL);
 }
 
 err *local_erase(struct local *l, const char *name)
@@ -75,7 +90,7 @@ err *local_erase(struct local *l, const char *name)
 	TRY(local_dirs_open(l, name, false, &d));
 	err *e = d.keep_fd < 0 ? NULL : local_record_read(arena, d.keep_fd, &r);
 	if (d.keep_fd >= 0 && !e && r.ids.first != 0)
-		TRY(ids_give(l->base_fd, r.ids));
+		TRY(ids_give(l->base_fd, name, r.ids));
 	err_free(e);
 	/* The record goes last but one: until then a killed remove is seen and done again. The lock goes with
 	 * its folder, last. */

@@ -57,10 +57,21 @@ static void test_ranges_are_given_from_below_and_never_twice(void **state)
 	assert_int_equal(b, a + 65536);
 	assert_int_equal(c, b + 65536);
 	assert_int_equal(take("b"), b); /* its own again */
-	assert_ok(ids_give(dir_fd, (struct id_range){ b, 65536 }));
-	assert_ok(ids_give(dir_fd, (struct id_range){ b, 65536 }));
+	assert_ok(ids_give(dir_fd, "b", (struct id_range){ b, 65536 }));
+	assert_ok(ids_give(dir_fd, "b", (struct id_range){ b, 65536 }));
 	assert_int_equal(take("d"), b);
 	assert_int_equal(take("c"), c);
+}
+
+static void test_a_range_given_back_twice_stays_with_its_next_owner(void **state)
+{
+	(void)state;
+	uint32_t a = take("a");
+
+	assert_ok(ids_give(dir_fd, "a", (struct id_range){ a, 65536 }));
+	assert_int_equal(take("b"), a);
+	assert_ok(ids_give(dir_fd, "a", (struct id_range){ a, 65536 }));
+	assert_int_not_equal(take("c"), a);
 }
 
 static void test_a_range_of_a_container_that_is_gone_is_free(void **state)
@@ -102,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ranges_are_given_from_below_and_never_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_range_given_back_twice_stays_with_its_next_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_range_of_a_container_that_is_gone_is_free, setup, teardown),
 		cmocka_unit_test(test_subordinate_ids_are_read_as_subuid_5_says),
 	};
