@@ -198,6 +198,17 @@ static void take_message(const char *line, size_t len, struct str *out)
 	}
 }
 
+/* A runtime that failed before it had a log: the first line of what an exec has not passed on. */
+static void take_unread(struct session *s, struct str *out)
+{
+	char text[4096];
+	int fd = s->state == ST_DELETING && s->options->process ? s->streams[MONITOR_STDERR].fd : -1;
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[MAX(n, 0)] = '\0';
+	str_add_bytes(out, text, strcspn(text, "\n"));
+}
+
 void child_error(struct session *s, struct str *out)
 {
 	auto_str struct str text = STR_INIT(1 << 20);
@@ -208,6 +219,8 @@ void child_error(struct session *s, struct str *out)
 		take_message(line, len, out);
 		line += len + (line[len] == '\n');
 	}
+	if (out->len == 0 && s->failure.len == 0)
+		take_unread(s, out);
 	if (out->len == 0)
 		str_add(out, s->failure.len ? s->failure.data : "the runtime failed and did not say why");
 }

@@ -140,6 +140,7 @@ void act_entered(struct session *s)
 		tell_starter(s, MONITOR_CREATED, 0, (uint64_t)s->pid, NULL);
 	}
 	release(s);
+	stdio_pace(s);
 }
 
 /* Create, start or exec failed: the starter hears the runtime's own words. */

@@ -137,11 +137,13 @@ void stdio_output_ready(struct session *s, struct source *source, uint32_t event
 	stdio_pace(s);
 }
 
-/* Without a log, output waits while a reader has not taken what came before, and for
- * the first client to attach. */
+/* Without a log, output waits while a reader has not taken what came before, for the first client to attach,
+ * and for the runtime: what that says of a failed exec is the error, which the client gets once. */
 void stdio_pace(struct session *s)
 {
-	s->paced = !s->log && (peer_pending(s, true) || (!s->ever_attached && peer_first_here(s)));
+	bool entering = s->state == ST_ENTERING && !s->options->tty;
+
+	s->paced = !s->log && (entering || peer_pending(s, true) || (!s->ever_attached && peer_first_here(s)));
 	for (int i = 0; i < 2; i++)
 		loop_change(s, &s->streams[i], s->paced ? 0 : EPOLLIN);
 }

@@ -207,6 +207,8 @@ static err *run_run(const struct cli_context *c, int *ret_status)
 		TRY(find_image(c, arena, &r, &store));
 	}
 	TRY(local_create(l, &r, &sock));
+	/* Its lease keeps the image. Held any longer, the store's lock would keep a gc waiting for its end. */
+	image_store_free(TAKE(store));
 	err *e = a->detach ? run_detached(name, sock) : run_attached(l, a, name, sock, ret_status);
 	if (e || (a->rm && !a->detach)) {
 		fd_clear(&sock);

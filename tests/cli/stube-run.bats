@@ -162,6 +162,21 @@ teardown() { local_teardown; }
 	! grep -F " $WORK/" /proc/self/mountinfo
 }
 
+@test "a service in the foreground keeps its image from gc, and gc does not wait for its end" {
+	stube image pack --quiet "$ROOT" localhost/t/a:1
+	stube run --rm --name a localhost/t/a:1 /bin/sleep 100 &
+	pid=$!
+	eventually stube exec a /bin/true
+	stube image rm --keep-content localhost/t/a:1
+	timeout 10 "$BIN/stube" image gc
+	[ "$(ls "$STUBE_STORE/layers/sha256" | wc -l)" = 1 ]
+	[ "$(stube exec a /bin/cat /etc/passwd)" = "$(cat "$ROOT/etc/passwd")" ]
+	stube stop --timeout 0 a
+	wait "$pid" || true
+	stube image gc
+	[ -z "$(ls "$STUBE_STORE/layers/sha256")" ]
+}
+
 @test "wrong options: one line that names option and choices, status 2" {
 	run stube run
 	[ "$status" = 2 ]
@@ -243,7 +258,8 @@ teardown() { local_teardown; }
 	[[ $(stube exec a /bin/ps) == *sleep* ]]
 	run stube exec a /bin/none
 	[ "$status" != 0 ]
-	[[ $output == *none* ]]
+	[[ $output == "error: container 'a': "*none* ]]
+	[ "${#lines[@]}" = 1 ]
 	run stube exec nobody /bin/true
 	[ "$output" = "error: there is no container 'nobody'" ]
 	[ -z "$(ls "$STUBE_RUN/containers/a/exec")" ]
