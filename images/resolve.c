@@ -10,6 +10,35 @@
 
 /* ---- everything that a target needs ---- */
 
+/* Documents that were gone through: an index may list one entry a thousand times, and nested ones would make
+ * that a thousand to the power of their depth. Of a document once met too deep to go on, more may be seen
+ * when it is met again further up. */
+struct visit {
+	struct digest digest;
+	unsigned depth;
+	struct visit *next;
+};
+
+static err *first_visit(struct arena *arena, struct visit **visits, const struct digest *d, unsigned depth,
+			bool *ret)
+{
+	struct visit *v = *visits;
+
+	while (v && !digest_equal(&v->digest, d))
+		v = v->next;
+	*ret = !v || depth < v->depth;
+	if (!*ret)
+		return NULL;
+	if (!v) {
+		TRY_ALLOC(arena, v, arena_alloc(arena, sizeof *v));
+		v->digest = *d;
+		v->next = *visits;
+		*visits = v;
+	}
+	v->depth = depth;
+	return NULL;
+}
+
 static err *reach_image(struct image_store *s, const struct oci_manifest *m, const struct reach *r)
 {
 	auto_str struct str text = STR_INIT(OCI_MANIFEST_SIZE_MAX);
@@ -27,16 +56,20 @@ static err *reach_image(struct image_store *s, const struct oci_manifest *m, con
 }
 
 static err *reach_document(struct image_store *s, const struct oci_descriptor *d, bool required,
-			   const struct reach *r, unsigned depth)
+			   const struct reach *r, struct visit **visits, unsigned depth)
 {
 	auto_str struct str text = STR_INIT(OCI_MANIFEST_SIZE_MAX);
 	char name[DIGEST_TEXT_MAX];
 	enum oci_media_kind kind;
 	const struct oci_index *index;
 	const struct oci_manifest *m;
+	bool first;
 
 	TRY(r->blob(d, required, r->arg));
 	if (depth >= INDEX_DEPTH_MAX || !image_blob_exists(s, &d->digest))
+		return NULL;
+	TRY(first_visit(r->arena, visits, &d->digest, depth, &first));
+	if (!first)
 		return NULL;
 	digest_text(&d->digest, name);
 	TRY(image_blob_read(s, &d->digest, &text));
@@ -45,7 +78,7 @@ static err *reach_document(struct image_store *s, const struct oci_descriptor *d
 		TRY(oci_index_decode(r->arena, name, d->media_type, text.data, text.len, &index));
 		/* Of an index, often only this machine's manifest is here. */
 		for (size_t i = 0; i < index->manifests.count; i++)
-			TRY(reach_document(s, &index->manifests.items[i], false, r, depth + 1));
+			TRY(reach_document(s, &index->manifests.items[i], false, r, visits, depth + 1));
 		return NULL;
 	}
 	TRY(oci_manifest_decode(r->arena, name, d->media_type, text.data, text.len, &m));
@@ -59,8 +92,9 @@ err *store_reach(struct image_store *s, const struct digest *target, const char 
 		 const struct reach *reach)
 {
 	const struct oci_descriptor d = { .digest = *target, .media_type = media_type };
+	struct visit *visits = NULL;
 
-	return reach_document(s, &d, true, reach, 0);
+	return reach_document(s, &d, true, reach, &visits, 0);
 }
 
 /* ---- what a user typed ---- */

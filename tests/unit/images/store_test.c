@@ -400,6 +400,44 @@ static void test_gc_removes_what_killed_processes_left(void **state)
 	assert_int_equal(entries_at(d.store, "blobs/sha256"), 0);
 }
 
+/* An index that lists `of` so many times. */
+static struct digest add_index(struct image_store *s, const struct digest *of, size_t times)
+{
+	auto_str struct str text = STR_INIT(OCI_MANIFEST_SIZE_MAX);
+	char name[DIGEST_TEXT_MAX];
+	struct digest digest;
+
+	str_add(&text, "{\"schemaVersion\":2,\"manifests\":[");
+	for (size_t i = 0; i < times; i++)
+		str_addf(&text, "%s{\"mediaType\":\"" OCI_MEDIA_INDEX "\",\"digest\":\"%s\",\"size\":40}",
+			 i ? "," : "", digest_text(of, name));
+	str_add(&text, "]}");
+	assert_ok(str_check(&text));
+	assert_ok(image_store_add_blob(s, text.data, text.len, &digest));
+	return digest;
+}
+
+static void test_gc_goes_once_through_what_indexes_list_a_thousand_times(void **state)
+{
+	(void)state;
+	auto_dir struct dir d;
+	auto_store struct image_store *s = NULL;
+	struct image_gc_result result;
+	struct digest index;
+	struct digest *const none = NULL;
+
+	dir_make(&d);
+	assert_ok(image_store_open(d.store, IMAGE_STORE_SHARED, &s));
+	index = add_index(s, none, 0);
+	for (size_t i = 0; i < 3; i++)
+		index = add_index(s, &index, 2000);
+	const struct image_ref ref = { .name = "a", .digest = index, .media_type = OCI_MEDIA_INDEX };
+	assert_ok(image_store_tag(s, &ref));
+	image_store_free(TAKE(s));
+	collect_garbage(d.store, false, &result);
+	assert_int_equal(result.blobs, 0);
+}
+
 static void test_gc_needs_the_store_for_itself(void **state)
 {
 	(void)state;
@@ -511,6 +549,7 @@ int main(void)
 		cmocka_unit_test(test_a_lease_has_one_holder_and_dies_with_it),
 		cmocka_unit_test(test_gc_keeps_what_names_and_leases_reach_and_removes_the_rest),
 		cmocka_unit_test(test_gc_removes_what_killed_processes_left),
+		cmocka_unit_test(test_gc_goes_once_through_what_indexes_list_a_thousand_times),
 		cmocka_unit_test(test_gc_needs_the_store_for_itself),
 		cmocka_unit_test(test_fsck_finds_every_kind_of_damage_and_repair_lets_a_pull_heal_it),
 		cmocka_unit_test(test_fsck_follows_names_to_what_is_missing),
