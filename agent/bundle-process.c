@@ -133,7 +133,7 @@ static err *environment(struct arena *arena, const struct bundle_input *in, cons
 		TRY(expand(arena, c->env.items[i].value, env, &value));
 		strv_set(env, c->env.items[i].name, value);
 	}
-	return strv_check(env);
+	return err_wrap(strv_check(env), "environment");
 }
 
 static err *append(struct arena *arena, const struct strings *from, const struct strv *env, struct strv *out)
@@ -164,7 +164,7 @@ static err *command(struct arena *arena, const struct bundle_input *in, const st
 		TRY(append(arena, &in->image->cmd, NULL, &args));
 	if (args.count == 0)
 		return err_new(EINVAL, "there is nothing to run: neither the Pod nor the image names a command");
-	return copy_strings(arena, &args, ret);
+	return err_wrap(copy_strings(arena, &args, ret), "command");
 }
 
 /* ---- capabilities ---- */

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 
-enum { FILE_MAX = 1 << 20, GROUPS_MAX = 1024 };
+enum { FILE_MAX = 1 << 20, GROUPS_MAX = 1024, USER_MAX = 512 };
 
 /* A file that is missing is empty. */
 static err *read_file(int root_fd, const char *path, struct str *out)
@@ -133,6 +133,9 @@ err *bundle_user_find(struct arena *arena, int root_fd, const char *text, struct
 	char *name;
 	bool found;
 
+	/* Said in errors, and an image may name anything. */
+	if (strlen(text) > USER_MAX)
+		return err_new(EINVAL, "user '%.40s...' has more than %d bytes", text, USER_MAX);
 	TRY_ALLOC(arena, name, arena_strndup(arena, text, colon ? (size_t)(colon - text) : strlen(text)));
 	if (!*name || (colon && !colon[1]))
 		return err_new(EINVAL, "user '%s': a name or number is missing", text);

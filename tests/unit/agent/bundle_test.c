@@ -199,6 +199,13 @@ static void test_users_that_are_refused(void **state)
 		struct bundle_user u;
 		assert_err(bundle_user_find(arena, root_fd, rows[i].text, &u), rows[i].error);
 	}
+	/* An image may say anything; an error stays one readable line. */
+	char text[4096];
+	struct bundle_user u;
+	memset(text, 'A', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_err(bundle_user_find(arena, root_fd, text, &u),
+		   "user 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA...' has more than 512 bytes");
 }
 
 static void test_a_passwd_that_is_no_file_or_leads_outside_is_not_followed(void **state)
@@ -246,6 +253,16 @@ static void test_pods_that_cannot_become_a_bundle(void **state)
 	struct bundle_result result;
 	assert_err(bundle_decide(arena, &empty, &result),
 		   "there is nothing to run: neither the Pod nor the image names a command");
+	static char names[5000][8];
+	static const char *variables[ARRAY_LEN(names)];
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(names[i], sizeof(names[i]), "V%zu=", i);
+		variables[i] = names[i];
+	}
+	struct oci_image_defaults crowded = image;
+	crowded.env = (struct strings){ variables, ARRAY_LEN(variables) };
+	struct bundle_input many = input_of(POD("{\"containers\":[{\"name\":\"web\"}]}"), &crowded);
+	assert_err(bundle_decide(arena, &many, &result), "environment: list grows over its limit of 4096 entries");
 	struct bundle_input limited = input_of(POD("{\"containers\":[{\"name\":\"web\",\"resources\":{\"limits\":"
 						   "{\"memory\":\"1Mi\"}}}]}"), &image);
 	limited.cgroups_path = NULL;
