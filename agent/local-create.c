@@ -268,6 +268,18 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 	return bundle_write(fd, &m->input, &m->result.config);
 }
 
+/* The store's full path: whoever adopts the container may stand in another directory. */
+static err *store_place(struct making *m)
+{
+	char fd_path[PATH_FD_MAX], path[PATH_MAX];
+	ssize_t len = readlink(path_of_fd(image_store_fd(m->request->store), fd_path), path, sizeof(path));
+
+	if (len < 0)
+		return err_errno("find the image store");
+	TRY_ALLOC(m->arena, m->record.store, arena_strndup(m->arena, path, (size_t)len));
+	return NULL;
+}
+
 static err *write_record(struct making *m)
 {
 	const struct local_request *r = m->request;
@@ -287,6 +299,7 @@ static err *write_record(struct making *m)
 		char text[DIGEST_TEXT_MAX];
 		TRY_ALLOC(m->arena, m->record.image_digest,
 			  arena_strdup(m->arena, digest_text(&r->image->digest, text)));
+		TRY(store_place(m));
 	}
 	return local_record_write(m->dirs.keep_fd, &m->record);
 }

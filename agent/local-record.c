@@ -36,6 +36,7 @@ static const struct field fields[] = {
 	FIELD(struct local_record, "created",     created,      t_i64,      REQUIRED, NULL),
 	FIELD(struct local_record, "image",       image,        t_string,   0, NULL),
 	FIELD(struct local_record, "imageDigest", image_digest, t_string,   0, NULL),
+	FIELD(struct local_record, "store",       store,        t_string,   0, NULL),
 	FIELD(struct local_record, "rootfs",      rootfs,       t_string,   0, NULL),
 	FIELD(struct local_record, "user",        user,         t_string,   0, NULL),
 	FIELD(struct local_record, "network",     network,      t_network,  0, "\"none\""),

@@ -109,15 +109,32 @@ static err *record_lost(const struct local_dirs *d, int64_t started, const char 
 	return exit_record_write(d->keep_fd, &end);
 }
 
+/* The lease died with the monitor; without it the next gc takes the layers away from under the container. */
+static err *lease_again(const struct local_record *r, int *ret_fd)
+{
+	auto_store struct image_store *store = NULL;
+	struct digest digest;
+
+	TRY(digest_parse(r->image_digest, &digest));
+	TRY(image_store_open(r->store, IMAGE_STORE_SHARED, &store));
+	return image_lease_take(store, r->name, &digest, ret_fd);
+}
+
 static err *adopt(struct local *l, const struct local_dirs *d, const struct local_record *r,
 		  const struct running *running, int lock_fd)
 {
 	char program[PATH_MAX];
-	auto_close int sock = -1;
+	auto_close int sock = -1, lease = -1;
+
+	/* A container whose image is gone, or whose store is damaged, still needs its monitor. */
+	err *e = r->store && r->image_digest ? lease_again(r, &lease) : NULL;
+	if (e)
+		log_err(e);
+	err_free(e);
 	struct monitor_options o = {
 		.id = r->name, .dir = d->run, .keep = d->keep, .runtime = r->runtime, .adopt = true,
 		.tty = running->tty, .log = true, .limits = r->log,
-		.starter_fd = -1, .root_fd = -1, .lock_fd = lock_fd, .lease_fd = -1,
+		.starter_fd = -1, .root_fd = -1, .lock_fd = lock_fd, .lease_fd = lease,
 	};
 	/* strv and strings share their shape of items and count. */
 	auto_strv struct strv args = STRV_INIT(64);

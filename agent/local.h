@@ -25,6 +25,7 @@ struct local_record {
 	int64_t created;          /* ns since the epoch */
 	const char *image;        /* as the user named it; NULL: a plain directory */
 	const char *image_digest; /* of the manifest */
+	const char *store;        /* where the image is; NULL in records of older releases */
 	const char *rootfs;       /* the plain directory */
 	struct pod pod;           /* of one container */
 	const char *user;         /* as struct bundle_input */

@@ -36,6 +36,19 @@ ticker='i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.05; done'
 	[ "$(stube inspect a | jq -c '.[0] | [.status, .exitCode, .signal, .exitKnown]')" = '["exited",137,9,true]' ]
 }
 
+@test "the image of an adopted service stays when its name goes" {
+	stube image pack --quiet "$ROOT" localhost/t/a:1
+	stube run --detach --name a localhost/t/a:1 /bin/sleep 100
+	stube image rm --keep-content localhost/t/a:1
+	kill -9 "$(monitor_of a)"
+	(cd / && stube ps 2> /dev/null)
+	stube image gc
+	[ "$(ls "$STUBE_STORE/layers/sha256" | wc -l)" = 1 ]
+	stube rm --force a
+	stube image gc
+	[ -z "$(ls "$STUBE_STORE/layers/sha256")" ]
+}
+
 @test "the exit status of an adopted service is its own" {
 	run_dir --detach --name a /bin/sh -c 'trap "exit 42" TERM; echo up; while :; do sleep 0.05; done'
 	eventually sh -c "'$BIN/stube' logs a | grep up"
