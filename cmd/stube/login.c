@@ -47,6 +47,7 @@ static err *read_line(int fd, struct str *out)
 		if (n == 0 || c == '\n')
 			break;
 		str_add_char(out, c);
+		TRY(str_check(out)); /* what has no end is no password */
 	}
 	if (out->len > 0 && out->data[out->len - 1] == '\r')
 		out->data[--out->len] = '\0';

@@ -276,3 +276,11 @@ teardown() { local_teardown; }
 	stube exec a /bin/dd if=/dev/zero bs=64k count=64 2> /dev/null | (sleep 1; wc -c) > "$WORK/count"
 	[ "$(cat "$WORK/count")" = 4194304 ]
 }
+
+# ---- login ----
+
+@test "a password without an end is refused, not read for ever" {
+	run timeout 10 "$BIN/stube" login --username amt --password-stdin 127.0.0.1:1 < /dev/zero
+	[ "$status" = 1 ]
+	[ "$output" = "error: standard input: text grows over its limit of 65536 bytes" ]
+}
