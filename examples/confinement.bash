@@ -36,22 +36,19 @@ confinement_rows=('pid inside' 'user inside' 'user on the host' 'ids of its own'
 	'uts namespace' 'cgroup namespace' 'net namespace' cgroup)
 
 confinement_table() {
-	local i=0 pid row name
+	local i=0 pid row
 	for pid in "$@"; do
 		confinement_read $i "$pid"
 		i=$((i + 1))
 	done
+	confinement_read 3 $$
 	printf '  %-20s%-22s%-22s%-22s%s\n' '' "${SERVICES[@]}" 'this shell'
 	for row in "${confinement_rows[@]}"; do
 		printf '  %-20s' "$row"
 		for i in 0 1 2; do
-			printf '%-22s' "${SEEN[$i,$row]}"
+			printf '%-22s' "${SEEN[$i,$row]#/stube/}"
 		done
-		case $row in
-		*' namespace') name=${row% namespace}; printf '%s' "$(namespace $$ "$name")" ;;
-		'user on the host') printf '%s' "$(id -u)" ;;
-		esac
-		printf '\n'
+		printf '%s\n' "${SEEN[3,$row]}"
 	done
 }
 
