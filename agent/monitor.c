@@ -3,11 +3,13 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,7 +55,6 @@ static void command_line(const char *program, const struct monitor_options *o, i
 		strv_addf(argv, "--log-size=%llu", (unsigned long long)o->limits.size);
 		strv_addf(argv, "--log-files=%u", o->limits.files);
 	}
-	add_text(argv, "cgroup", o->cgroup);
 	add_fd(argv, "starter-fd", starter);
 	add_fd(argv, "root-fd", o->root_fd);
 	add_fd(argv, "lock-fd", o->lock_fd);
@@ -68,6 +69,28 @@ static NORETURN void become_monitor(char **argv, const int *keep, size_t count)
 			fcntl(keep[i], F_SETFD, 0);
 	execv(argv[0], argv);
 	_exit(127);
+}
+
+/* fork(2) into a cgroup: unlike a move of a process, it waits for no grace period of the kernel (10 to 20 ms, and
+ * forks all over the machine wait with it). -1 where it cannot be done. */
+static pid_t fork_into(const char *cgroup)
+{
+	auto_close int fd = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd };
+
+	return fd < 0 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* Start the program, which leaves a child behind and exits with 0. */
+static err *spawn(char **argv, const int *keep, size_t count, pid_t pid, int *ret_status)
+{
+	if (pid < 0)
+		return err_errno("fork for the monitor");
+	if (pid == 0)
+		become_monitor(argv, keep, count);
+	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+		;
+	return NULL;
 }
 
 /* An ERROR message as an error of ours. */
@@ -104,14 +127,16 @@ err *monitor_spawn(const char *program, const struct monitor_options *o, int *re
 	/* The greeting waits in the socket, so that its answer comes before all that the monitor says. */
 	TRY(monitor_send(ours, MONITOR_HELLO, MONITOR_VERSION, 0, 0, NULL, 0));
 	const int keep[] = { theirs, o->root_fd, o->lock_fd, o->lease_fd };
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_errno("fork for the monitor");
-	if (pid == 0)
-		become_monitor(argv.items, keep, ARRAY_LEN(keep));
+	pid_t pid = o->cgroup ? fork_into(o->cgroup) : -1;
+	if (pid >= 0)
+		TRY(spawn(argv.items, keep, ARRAY_LEN(keep), pid, &status));
+	/* Linux 6.14 to (at least) 6.18 kills such a child at once if that cgroup was ever killed as a whole. */
+	if (pid < 0 || WIFSIGNALED(status)) {
+		add_text(&argv, "cgroup", o->cgroup);
+		TRY(strv_check(&argv));
+		TRY(spawn(argv.items, keep, ARRAY_LEN(keep), fork(), &status));
+	}
 	fd_clear(&theirs);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_new(ENOENT, "cannot run the monitor '%s'", program);
 	TRY(wait_for(ours, MONITOR_OK, MONITOR_HELLO, &answer));

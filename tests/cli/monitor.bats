@@ -12,6 +12,17 @@ monitor_of() { pgrep -f -- "^$BIN/stube-monitor --id=$1 .*--dir=$STUBE_RUN/"; }
 pid_of() { stube inspect "$1" | jq '.[0].pid'; }
 ticker='i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.05; done'
 
+@test "a monitor starts in a cgroup beside the containers', without a move that the kernel makes wait" {
+	root=/sys/fs/cgroup
+	[ "$(stat -f -c %T $root)" = cgroup2fs ] || root=$root/unified
+	[ "$(stat -f -c %T $root 2> /dev/null)" = cgroup2fs ] || skip "no cgroup v2 hierarchy"
+	run_dir --detach --name a /bin/sleep 100
+	grep -qx '0::/stube/monitors' "/proc/$(monitor_of a)/cgroup"
+	strace -f -qq -o "$WORK/trace" -e trace=openat "$BIN/stube" run --rm --rootfs "$ROOT" /bin/true
+	grep -q 'stube/monitors' "$WORK/trace"
+	! grep 'cgroup.procs.*O_WRONLY' "$WORK/trace"
+}
+
 # ---- killed processes ----
 
 @test "kill -9 of a monitor: the service goes on, the next command gives it a new one, nothing is lost" {
