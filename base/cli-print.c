@@ -112,7 +112,7 @@ static void usage_line(const struct cli_path *path, struct str *out)
 		str_add(out, " [OPTIONS]");
 	if (commands_of(path))
 		str_add(out, " COMMAND");
-	else if (command && command->operands)
+	else if (command && command->operands && *command->operands)
 		str_addf(out, " %s", command->operands);
 }
 
@@ -127,6 +127,8 @@ void cli_print_help(const struct cli_path *path, struct str *out)
 	if (commands_of(path))
 		help_commands(commands_of(path), out);
 	help_options(options_of(path), out);
+	if (command && command->notes)
+		str_addf(out, "\n%s\n", command->notes);
 	if (example)
 		help_example(example, out);
 	if (commands_of(path)) {
@@ -195,6 +197,59 @@ static void man_example(const char *example, struct str *out)
 	str_add(out, ".Ed\n");
 }
 
+/* A line of notes; mdoc(7) wants each sentence to begin a line of its own. */
+static void man_sentences(char *line, bool literal, struct str *out)
+{
+	for (char *end; *line; line = end) {
+		char *stop = literal ? NULL : strstr(line, ". ");
+
+		end = stop ? stop + 2 : line + strlen(line);
+		if (stop)
+			stop[1] = '\0';
+		man_text(out, line);
+		str_add_char(out, '\n');
+	}
+}
+
+/* Notes: an empty line begins a paragraph, lines that begin with a blank are shown as they are. */
+static void man_notes(const char *notes, struct str *out)
+{
+	bool literal = false, paragraph = true;
+
+	for (const char *p = notes; p && *p; p += *p == '\n') {
+		size_t len = strcspn(p, "\n");
+		auto_str struct str line = STR_INIT(4096);
+
+		str_add_bytes(&line, p, len);
+		p += len;
+		if (literal != (*line.data == ' ')) {
+			literal = !literal;
+			str_add(out, literal ? ".Bd -literal\n" : ".Ed\n");
+		} else if (paragraph && len != 0) {
+			str_add(out, ".Pp\n");
+		}
+		paragraph = len == 0;
+		man_sentences(line.data, literal, out);
+	}
+	if (literal)
+		str_add(out, ".Ed\n");
+}
+
+static void man_entries(const char *section, const char *macro, const struct cli_entry *entries, struct str *out)
+{
+	if (!entries)
+		return;
+	str_addf(out, ".Sh %s\n.Bl -tag -width Ds\n", section);
+	for (; entries->name; entries++) {
+		str_addf(out, ".It %s ", macro);
+		man_text(out, entries->name);
+		str_add_char(out, '\n');
+		man_text(out, entries->text);
+		str_add(out, ".\n");
+	}
+	str_add(out, ".El\n");
+}
+
 static void man_command(struct cli_path *path, struct str *out)
 {
 	const struct cli_command *command = last(path);
@@ -224,6 +279,7 @@ static void man_command(struct cli_path *path, struct str *out)
 	str_add(out, ".\n");
 	if (command->options)
 		man_options(command->options, out);
+	man_notes(command->notes, out);
 	man_example(command->example, out);
 }
 
@@ -260,6 +316,8 @@ void cli_print_man(const struct cli_program *program, struct str *out)
 			path.depth--;
 		}
 	}
+	man_entries("ENVIRONMENT", "Ev", program->environment, out);
+	man_entries("FILES", "Pa", program->files, out);
 	str_add(out, ".Sh EXIT STATUS\n0: success.\n1: failure; one line on standard error says what and why.\n"
 		     "2: usage error.\nCommands that run a program pass on its status,\n"
 		     "or 128 and the number of the signal that ended it.\n");

@@ -77,6 +77,9 @@ struct cli_command {
 	const char *operands; /* "ID [SIGNAL]" for the usage line */
 	const char *summary;  /* one line, first letter upper case, no full stop */
 	const char *example;  /* one or more lines, each a command that works */
+	/* What the options' lines cannot say, or NULL: lines of at most 80 columns behind the options; an empty
+	 * line between paragraphs; lines that begin with a blank are shown as they are, such as tables. */
+	const char *notes;
 	const struct cli_option *options;
 	size_t args_size;
 	size_t min, max; /* operands; max SIZE_MAX: any number */
@@ -89,10 +92,16 @@ struct cli_command {
 	bool hidden;
 };
 
+/* A line of the man page's ENVIRONMENT or FILES; text without full stop. */
+struct cli_entry {
+	const char *name, *text;
+};
+
 struct cli_program {
 	const char *name;    /* "stube-runtime" */
 	const char *summary;
 	const char *example;
+	const struct cli_entry *environment, *files; /* each ends with an entry without name; or NULL */
 	const struct cli_option *options; /* before the command */
 	size_t globals_size;
 	const struct cli_command *const *commands; /* ends with NULL; or NULL and .main below */

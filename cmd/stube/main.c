@@ -41,7 +41,30 @@ static const struct cli_command *const commands[] = {
 	NULL,
 };
 
+static const struct cli_entry environment[] = {
+	{ "STUBE_STORE", "the image store, like --store" },
+	{ "STUBE_RUN", "what is gone after a reboot, instead of /run/stube" },
+	{ "STUBE_DATA", "records and logs of containers, instead of /var/lib/stube" },
+	{ "REGISTRY_AUTH_FILE", "the file of credentials, like --auth-file" },
+	{ "https_proxy, http_proxy, all_proxy, no_proxy", "as curl(1) reads them" },
+	{ "SOURCE_DATE_EPOCH", "the time that image pack writes, like --created" },
+	{ "NO_COLOR", "no colour and no progress bars" },
+	{ 0 },
+};
+
+static const struct cli_entry files[] = {
+	{ "/var/lib/stube/images", "the image store" },
+	{ "/var/lib/stube/containers/NAME", "record, log and exit record of a container" },
+	{ "/run/stube", "bundles, sockets and mounts of containers that run" },
+	{ "$XDG_DATA_HOME/stube, $XDG_RUNTIME_DIR/stube", "the same for users who are not root" },
+	{ "/run/containers/0/auth.json, $XDG_RUNTIME_DIR/containers/auth.json", "credentials that login keeps" },
+	{ "/etc/containers/certs.d/HOST:PORT", "authorities and client certificates of a registry" },
+	{ 0 },
+};
+
 static const struct cli_program program = {
+	.environment = environment,
+	.files = files,
 	.name = "stube",
 	.summary = "Run administrative microservices in sandboxes of their own",
 	.example = "stube pull registry.example.org/dienste/portal:1\n"

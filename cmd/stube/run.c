@@ -228,6 +228,21 @@ const struct cli_command cmd_run = {
 	.example = "stube run --rm registry.example.org/dienste/portal:1\n"
 		   "stube run --detach --name db --volume /srv/db:/data registry.example.org/dienste/db:3\n"
 		   "stube run --rm --interactive --tty --rootfs /srv/debian /bin/sh",
+	.notes = "Networks:\n"
+		 "  none            loopback alone, in a network of its own\n"
+		 "  host            the network of this machine\n"
+		 "  container:NAME  the network of a container that runs\n"
+		 "  ns:PATH         a network namespace, such as ns:/run/netns/amt\n"
+		 "\n"
+		 "With --userns auto user 0 of the container is the first of 65536 ids of this\n"
+		 "machine that belong to it alone: from the range that /etc/subuid and\n"
+		 "/etc/subgid give to 'stube' or 'containers', else from 1073741824 on. Files in\n"
+		 "an image and in a volume keep their owners: what user 10001 owns on disk, user\n"
+		 "10001 of the container owns.\n"
+		 "\n"
+		 "The exit status is the container's, or 128 and the number of the signal that\n"
+		 "ended it. A limit whose cgroup controller this machine lacks is an error, never\n"
+		 "ignored.",
 	.options = options,
 	.args_size = sizeof(struct run_args),
 	.min = 0,

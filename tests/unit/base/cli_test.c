@@ -59,7 +59,7 @@ static const struct cli_command cmd_kill = {
 	.defaults = defaults, .run = kill_run,
 };
 static const struct cli_command cmd_run = {
-	.name = "run", .operands = "IMAGE [COMMAND...]", .summary = "Run an image", .options = kill_options,
+	.notes = "First.\n\n.Second:\n  a   b\n  c-d\nThird. Fourth.", .name = "run", .operands = "IMAGE [COMMAND...]", .summary = "Run an image", .options = kill_options,
 	.args_size = sizeof(struct kill_args), .min = 1, .max = SIZE_MAX, .stop_at_operand = true, .run = kill_run,
 };
 static const struct cli_command *const subcommands[] = { &cmd_run, NULL };
@@ -88,8 +88,10 @@ static err *prog_setup(const void *globals)
 #undef OPT_STRUCT
 #define OPT_STRUCT struct globals
 static const struct cli_option global_options[] = { OPT(0, "debug", CLI_FLAG, debug, NULL, "say more"), { 0 } };
+static const struct cli_entry environment[] = { { "MY_DIR", "where it is" }, { 0 } };
+static const struct cli_entry files[] = { { "/etc/my", "what it is" }, { 0 } };
 static const struct cli_program program = {
-	.name = "my-prog", .summary = "Does things", .example = "my-prog kill web", .options = global_options,
+	.environment = environment, .files = files, .name = "my-prog", .summary = "Does things", .example = "my-prog kill web", .options = global_options,
 	.globals_size = sizeof(struct globals), .commands = commands, .setup = prog_setup, .report = report,
 };
 
@@ -233,6 +235,20 @@ static void test_program_help_lists_its_commands(void **state)
 					 "  kill   Send a signal\n  run    Run an image\n  image  Work on images\n"));
 }
 
+static void test_notes_stand_behind_the_options_in_help_and_man_page(void **state)
+{
+	(void)state;
+	auto_str struct str help = STR_INIT(10000), man = STR_INIT(100000);
+	struct cli_path path = { .program = &program, .commands = { &cmd_run }, .depth = 1 };
+
+	cli_print_help(&path, &help);
+	assert_non_null(strstr(help.data, "  colour\n\nFirst.\n\n.Second:\n  a   b\n  c-d\nThird. Fourth.\n"));
+	cli_print_man(&program, &man);
+	assert_non_null(strstr(man.data, ".El\n.Pp\nFirst.\n.Pp\n\\&.Second:\n.Bd -literal\n  a   b\n  c\\-d\n.Ed\nThird.\nFourth.\n"));
+	assert_non_null(strstr(man.data, ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n.It Ev MY_DIR\nwhere it is.\n.El\n"));
+	assert_non_null(strstr(man.data, ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/my\nwhat it is.\n.El\n"));
+}
+
 static void test_man_page_and_completion_know_every_option(void **state)
 {
 	(void)state;
@@ -293,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_help_is_printed_from_the_table),
 		cmocka_unit_test(test_program_help_lists_its_commands),
+		cmocka_unit_test(test_notes_stand_behind_the_options_in_help_and_man_page),
 		cmocka_unit_test(test_man_page_and_completion_know_every_option),
 		cmocka_unit_test(test_members_fit_their_kinds),
 		cmocka_unit_test(test_sizes_for_people),
