@@ -71,10 +71,9 @@ static void report(const err *e)
 
 		err_format(e, &text);
 		fprintf(stderr, "%s\n", text.data);
+		if (err_first_hint(e))
+			fprintf(stderr, "%s\n", err_first_hint(e));
 	}
-	const char *hint = err_first_hint(e);
-	if (hint)
-		fprintf(stderr, "%s\n", hint);
 }
 
 int main(int argc, char **argv)

@@ -27,6 +27,7 @@ static const struct cli_option options[] = {
 struct fact {
 	const char *key, *label;
 	err *(*find)(const struct stube_globals *globals, struct str *out);
+	bool number;
 };
 
 static err *find_version(const struct stube_globals *globals, struct str *out)
@@ -153,14 +154,14 @@ static err *find_seccomp(const struct stube_globals *globals, struct str *out)
 
 /* clang-format off */
 static const struct fact facts[] = {
-	{ "version", "Stube",            find_version },
-	{ "kernel",  "Kernel",           find_kernel },
-	{ "user",    "Runs as",          find_user },
-	{ "store",   "Image store",      find_store },
-	{ "images",  "Images",           find_images },
-	{ "layers",  "Layers are",       find_layers },
-	{ "cgroup",  "cgroup",           find_cgroup },
-	{ "seccomp", "Filter actions",   find_seccomp },
+	{ "version", "Stube",            find_version, false },
+	{ "kernel",  "Kernel",           find_kernel, false },
+	{ "user",    "Runs as",          find_user, false },
+	{ "store",   "Image store",      find_store, false },
+	{ "images",  "Images",           find_images, true },
+	{ "layers",  "Layers are",       find_layers, false },
+	{ "cgroup",  "cgroup",           find_cgroup, false },
+	{ "seccomp", "Filter actions",   find_seccomp, false },
 };
 /* clang-format on */
 
@@ -179,7 +180,9 @@ static err *info_run(const struct cli_context *c, int *ret_status)
 
 		TRY(err_wrap(facts[i].find(c->globals, &value), "%s", facts[i].key));
 		TRY(str_check(&value));
-		if (as_json)
+		if (as_json && facts[i].number)
+			json_member_uint(&w, facts[i].key, strtoull(value.data, NULL, 10));
+		else if (as_json)
 			json_member_string(&w, facts[i].key, value.data);
 		else
 			str_addf(&out, "%-15s %s\n", facts[i].label, value.data);
