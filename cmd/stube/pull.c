@@ -21,7 +21,7 @@ static const struct cli_option options[] = {
 	OPT(0,   "max-layer-size", CLI_SIZE,   max_layer_size, "SIZE", "let a small layer unpack to so much (default: 512M, or 60 times its size)"),
 	OPT(0,   "parallel",       CLI_UINT,   parallel,       "N",    "layers at a time, 1 to 16 (default: 3)"),
 	OPT('o', "output",         CLI_CHOICE, output,         "text|json", "how to print the result"),
-	REMOTE_OPTIONS,
+	REMOTE_OPTIONS("print the digest alone, no progress"),
 	{0}
 };
 /* clang-format on */

@@ -16,7 +16,7 @@ static const struct cli_option options[] = {
 	OPT(0,   "platform", CLI_STRING, platform, "OS/ARCH[/VARIANT]", "push this platform's image alone, not the whole index"),
 	OPT(0,   "parallel", CLI_UINT,   parallel, "N",    "layers at a time, 1 to 16 (default: 3)"),
 	OPT('o', "output",   CLI_CHOICE, output,   "text|json", "how to print the result"),
-	REMOTE_OPTIONS,
+	REMOTE_OPTIONS("print the digest alone, no progress"),
 	{0}
 };
 /* clang-format on */

@@ -15,8 +15,8 @@ struct remote_args {
 	bool quiet;
 };
 /* clang-format off */
-#define REMOTE_OPTIONS \
-	OPT('q', "quiet",     CLI_FLAG,   remote.quiet,      NULL,          "print the digest alone, no progress"), \
+#define REMOTE_OPTIONS(quiet_help) \
+	OPT('q', "quiet",     CLI_FLAG,   remote.quiet,      NULL,          quiet_help), \
 	OPT(0,   "progress",  CLI_CHOICE, remote.progress,   "auto|bars|plain|json|none", "how to show progress on standard error"), \
 	OPT(0,   "auth-file", CLI_STRING, remote.auth_file,  "FILE",        "credentials, as containers-auth.json(5) describes"), \
 	OPT(0,   "insecure",  CLI_LIST,   remote.insecure,   "HOST[:PORT]", "allow plain http, or an unknown certificate, for this registry"), \

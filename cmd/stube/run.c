@@ -49,7 +49,7 @@ static const struct cli_option options[] = {
 	OPT(0,   "log-size",     CLI_SIZE,    log_size,       "SIZE",       "begin a new log file at this size (default: 10M)"),
 	OPT(0,   "log-files",    CLI_UINT,    log_files,      "N",          "keep so many log files (default: 5)"),
 	OPT_HEADING("Fetching the image"),
-	REMOTE_OPTIONS,
+	REMOTE_OPTIONS("show no progress"),
 	{0}
 };
 /* clang-format on */
@@ -168,6 +168,14 @@ static err *remove_ended(struct local *l, const char *name)
 	return e;
 }
 
+/* An option that cannot be meant is wrong usage, also where only this command can tell. */
+static err *usage(err *e, int *ret_status)
+{
+	if (e && e->code == EINVAL)
+		*ret_status = CLI_USAGE;
+	return e;
+}
+
 static err *run_run(const struct cli_context *c, int *ret_status)
 {
 	const struct run_args *a = c->args;
@@ -188,14 +196,14 @@ static err *run_run(const struct cli_context *c, int *ret_status)
 	}
 	TRY(arena_new(64 << 20, &arena));
 	TRY(local_open(NULL, &l));
-	TRY(choose_network(l, a, &netns, &r.network));
+	TRY(usage(choose_network(l, a, &netns, &r.network), ret_status));
 	r.netns_path = netns.len ? netns.data : NULL;
 	r.image_text = a->rootfs ? NULL : c->operands[0];
 	if (a->name)
 		snprintf(name, sizeof(name), "%s", a->name);
 	else
 		TRY(local_new_name(l, name));
-	TRY(run_pod(arena, a, a->name ? a->name : name, r.image_text, c->operands + !a->rootfs, &r.pod));
+	TRY(usage(run_pod(arena, a, a->name ? a->name : name, r.image_text, c->operands + !a->rootfs, &r.pod), ret_status));
 	if (a->rootfs) {
 		char *full = realpath(a->rootfs, NULL);
 		if (!full)

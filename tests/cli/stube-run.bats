@@ -190,7 +190,14 @@ teardown() { local_teardown; }
 	run run_dir --cap-add FLY /bin/true
 	[ "$output" = "error: securityContext.capabilities.add[0]: unknown capability 'FLY'" ]
 	run run_dir --cpus lots /bin/true
+	[ "$status" = 2 ]
 	[ "$output" = "error: --cpus: 'lots' is not a number of processors such as 1.5" ]
+	run run_dir --network bridge /bin/true
+	[ "$status" = 2 ]
+	[ "$output" = "error: --network: 'bridge' is not one of none|host|ns:PATH|container:NAME" ]
+	run run_dir --volume /srv /bin/true
+	[ "$status" = 2 ]
+	[ "$output" = "error: --volume: '/srv' is not SOURCE:DESTINATION[:ro]" ]
 }
 
 # ---- ps, logs, inspect, stop, rm ----
