@@ -1,6 +1,7 @@
 /* agent/ids.c: ranges of ids and the records of who has them. */
 #include "agent/ids.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -77,6 +78,22 @@ static err *open_records(int dir_fd, int *ret_dir, int *ret_lock)
 	return NULL;
 }
 
+/* Under the lock, a hidden file is the half-made record of a process that was killed. */
+static void sweep(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!list) {
+		fd_close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(list));)
+		if (entry->d_name[0] == '.') /* "." and ".." are no files */
+			unlinkat(fd, entry->d_name, 0);
+	closedir(list);
+}
+
 err *ids_take(int dir_fd, const char *name, bool (*in_use)(const char *name, void *arg), void *arg,
 	      struct id_range *ret)
 {
@@ -86,6 +103,7 @@ err *ids_take(int dir_fd, const char *name, bool (*in_use)(const char *name, voi
 	char file[16];
 
 	TRY(open_records(dir_fd, &dir, &lock));
+	sweep(dir);
 	for (uint32_t i = 0; i < count; i++) {
 		auto_str struct str owner = STR_INIT(4096);
 		snprintf(file, sizeof(file), "%u", all.first + i * IDS_SIZE);

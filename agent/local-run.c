@@ -1,4 +1,5 @@
 /* agent/local-run.c: what is done with a local container that runs: stop, exec, remove. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,10 +102,32 @@ err *local_remove(struct local *l, const char *name, bool force)
 /* ---- exec ---- */
 
 /* A folder for the session: RUN/containers/NAME/exec/PID-N, which goes with us or with the container. */
+/* Sessions that ended when their clients had been killed, or had left: nobody else takes their folders away. */
+static void sweep_sessions(const struct local_dirs *d)
+{
+	int fd = openat(d->run_fd, "exec", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char record[NAME_MAX + sizeof("/" EXIT_RECORD_FILE)];
+
+	if (!dir) {
+		fd_close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(record, sizeof(record), "%s/" EXIT_RECORD_FILE, entry->d_name);
+		if (faccessat(fd, record, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			IGNORE(path_remove_all(fd, entry->d_name));
+	}
+	closedir(dir);
+}
+
 static err *make_session(const struct local_dirs *d, char path[static PATH_MAX], char name[static 64])
 {
 	if (mkdirat(d->run_fd, "exec", 0700) < 0 && errno != EEXIST)
 		return err_errno("make a folder for the session");
+	sweep_sessions(d);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, 64, "exec/%d-%d", (int)getpid(), i);
 		if (mkdirat(d->run_fd, name, 0700) == 0) {
@@ -193,7 +216,7 @@ err *local_exec(struct local *l, const char *name, const struct local_exec *exec
 	err *e = write_process(arena, &d, session, &c, &exec->process);
 	if (!e)
 		e = run_session(l, &c, path, exec, ret);
-	if (e || !ret->deaf) /* else the session goes on, and its folder goes with the container */
+	if (e || !ret->deaf) /* else the session goes on, and a later one takes its folder away */
 		remove_session(&d, session);
 	return err_wrap(e, "container '%s'", name);
 }

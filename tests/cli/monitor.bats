@@ -110,6 +110,18 @@ ticker='i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.05; done'
 	[ "$(stube ps --output name)" = a ]
 }
 
+@test "an exec session whose client was killed goes on, and leaves nothing once it has ended" {
+	run_dir --detach --name a /bin/sleep 100
+	"$BIN/stube" exec a /bin/sh -c 'touch /tmp/in; while [ ! -e /tmp/go ]; do sleep 0.05; done; touch /tmp/out' &
+	client=$!
+	eventually stube exec a /bin/cat /tmp/in
+	kill -9 "$client"
+	[ "$(ls "$STUBE_RUN/containers/a/exec" | wc -l)" = 1 ]
+	stube exec a /bin/touch /tmp/go
+	eventually stube exec a /bin/cat /tmp/out
+	eventually sh -c "'$BIN/stube' exec a /bin/true; [ -z \"\$(ls '$STUBE_RUN/containers/a/exec')\" ]"
+}
+
 @test "after a restart of the machine a service is known to have ended unseen" {
 	run_dir --detach --name a /bin/sleep 100
 	pid=$(pid_of a)

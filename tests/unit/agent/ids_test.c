@@ -84,6 +84,17 @@ static void test_a_range_of_a_container_that_is_gone_is_free(void **state)
 	assert_int_equal(take("b"), b);
 }
 
+static void test_the_half_made_record_of_a_killed_process_goes(void **state)
+{
+	(void)state;
+	uint32_t a = take("a");
+
+	assert_int_equal(close(openat(dir_fd, "ids/.1073741824.c50721c4c278a887", O_WRONLY | O_CREAT, 0600)), 0);
+	assert_int_not_equal(take("b"), a);
+	assert_int_equal(faccessat(dir_fd, "ids/.1073741824.c50721c4c278a887", F_OK, 0), -1);
+	assert_int_equal(take("a"), a);
+}
+
 static void test_subordinate_ids_are_read_as_subuid_5_says(void **state)
 {
 	(void)state;
@@ -115,6 +126,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ranges_are_given_from_below_and_never_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_range_given_back_twice_stays_with_its_next_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_range_of_a_container_that_is_gone_is_free, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_half_made_record_of_a_killed_process_goes, setup, teardown),
 		cmocka_unit_test(test_subordinate_ids_are_read_as_subuid_5_says),
 	};
 
