@@ -81,11 +81,22 @@ static err *search(struct init *init, const char *name)
 	return err_new(ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
+/* From here on nothing of the host is open: not while a container waits, and not below /proc/self/fd, where
+ * the program's own path may lead (CVE-2024-21626: close-on-exec comes after the kernel has opened it). */
+static void drop_fds(struct init *init)
+{
+	for (size_t i = 0; i < init->fd_count; i++)
+		if (i != init->plan->fd_lock && i != init->plan->fd_listen)
+			fd_clear(&init->fds[i]);
+	fd_clear(&init->root);
+}
+
 err *init_find_program(void *data)
 {
 	struct init *init = data;
 	const char *name = init->argv[0];
 
+	drop_fds(init);
 	TRY(home_add(init));
 	if (!*name)
 		return err_new(ENOENT, "exec: \"\": executable file not found in $PATH");
@@ -98,9 +109,8 @@ err *init_find_program(void *data)
 	return NULL;
 }
 
-err *init_exec(void *data)
+err *release_fds(const struct init *init)
 {
-	struct init *init = data;
 	const struct plan *p = init->plan;
 
 	/* 0, 1, 2 and what the caller wanted to pass; the lock and the socket end with the exec. */
@@ -109,6 +119,16 @@ err *init_exec(void *data)
 	for (uint32_t i = 0; i < p->process.preserve_fds; i++)
 		if (fcntl((int)(3 + i), F_SETFD, 0) < 0)
 			return err_errno("pass on descriptor %u", 3 + i);
+	return NULL;
+}
+
+err *init_exec(void *data)
+{
+	struct init *init = data;
+
+	/* Else done before the filter, which need not allow it. */
+	if (!(init->plan->flags & PLAN_SECCOMP))
+		TRY(release_fds(init));
 	execve(init->program, init->argv, init->env);
 	return refuse(errno, init->program);
 }

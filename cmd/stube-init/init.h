@@ -50,6 +50,9 @@ err *init_hooks_start(void *data) MUST_CHECK;
 err *init_seccomp(void *data) MUST_CHECK;
 err *init_exec(void *data) MUST_CHECK;
 
+/* Descriptors as the program inherits them. Called before the filter, which need not allow it. */
+err *release_fds(const struct init *init) MUST_CHECK;
+
 /* Shared between files: open the destination of a mount, a directory or a file, made when missing. */
 err *destination_open(int root, const char *path, bool directory, int *ret_fd) MUST_CHECK;
 

@@ -15,6 +15,8 @@
 #include "runtime/kernel.h"
 #include "runtime/steps.h"
 
+#define SIGNAL_LAST 64
+
 /* clang-format off */
 static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_KEYRING]         = init_keyring,
@@ -65,15 +67,6 @@ static err *prepare(struct init *init)
 	return init->root < 0 ? err_errno("open root") : NULL;
 }
 
-/* Nothing of the host may stay open in a container that waits: only the listening socket and the lock. */
-static void drop_fds(struct init *init)
-{
-	for (size_t i = 0; i < init->fd_count; i++)
-		if (i != init->plan->fd_lock && i != init->plan->fd_listen)
-			fd_clear(&init->fds[i]);
-	fd_clear(&init->root);
-}
-
 /* Until a `start` connects and says go; one that dies before is forgotten. */
 static err *wait_for_start(struct init *init, struct walk *w)
 {
@@ -98,7 +91,6 @@ static err *wait_for_start(struct init *init, struct walk *w)
 static err *walk_create(struct init *init, struct walk *w)
 {
 	TRY(walk_steps(w, steps_create, steps_after(steps_create, STEP_SEND_PLAN)));
-	drop_fds(init);
 	/* A runtime that dies before this word leaves no container behind. */
 	TRY(walk_take_turn(w, "recorded", STEP_COUNT));
 	if (init->plan->flags & PLAN_WAIT) {
@@ -143,11 +135,14 @@ int main(int argc, char **argv)
 	}
 	init.sock = (int)sock;
 	init.joined = str_equal(argv[1], "exec");
-	/* Processes of the container must not trace us: CVE-2016-9962. */
-	if (init.joined)
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* Processes of the container, or of others in the same pid namespace, must not trace us:
+	 * CVE-2016-9962. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* Hooks must not inherit anything; the program's own descriptors are opened again at its exec. */
 	(void)k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	/* A program expects the defaults; what its starter ignored would stay ignored over each exec. */
+	for (int i = 1; i <= SIGNAL_LAST; i++)
+		(void)signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(0);

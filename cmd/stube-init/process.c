@@ -69,7 +69,7 @@ err *init_scheduling(void *data)
 		return err_errno("linux.personality");
 	if (q->memory_mode != UINT32_MAX &&
 	    syscall(SYS_set_mempolicy, q->memory_mode, plan_items(p, q->memory_nodes),
-		    q->memory_nodes.count * 64) < 0)
+		    q->memory_nodes.count * 64 + 1) < 0) /* the kernel looks at one bit less */
 		return err_errno("linux.memoryPolicy");
 	return NULL;
 }
@@ -254,6 +254,8 @@ err *init_seccomp(void *data)
 		unsigned short len;
 		const void *filter;
 	} program = { (unsigned short)p->seccomp.count, plan_items(p, p->seccomp) };
+
+	TRY(release_fds(init));
 	long listener = syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, p->seccomp_flags, &program);
 
 	if (listener < 0)

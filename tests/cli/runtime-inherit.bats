@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# What a container inherits, and what happens when a command hangs or a pid is used again.
+load helpers
+
+setup() { rt_setup; }
+teardown() { rt_teardown; }
+
+running() { # FILTER: container $ID runs
+	rt_bundle b "$(rt_args sleep 60) | ${1:-.}"
+	rt create -b "$T/b" "$ID" 3>&- > "$T/out" 2>&1
+	rt start "$ID" 3>&-
+}
+
+@test "CVE-2024-21626: a program below /proc/self/fd never comes from the host, on exec neither" {
+	caps='["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_KILL"]'
+	running ".process.capabilities = ($caps | {bounding: ., effective: ., permitted: .})"
+	for n in {3..20}; do
+		run rt exec "$ID" "/proc/self/fd/$n/1/root/bin/busybox" true
+		[ "$status" -ne 0 ]
+		run rt exec "$ID" "/proc/self/fd/$n/self/status"
+		[ "$status" -ne 0 ]
+		[[ "$output" != *"permission denied"* ]]
+	done
+}
+
+@test "the filter need not allow what the runtime does before the program" {
+	calls='["execve", "exit_group", "exit", "brk", "arch_prctl", "mmap", "munmap", "mprotect", "read", "write", "getuid", "prlimit64", "readlink", "getrandom", "set_tid_address", "set_robust_list", "rseq", "uname", "fstat", "newfstatat", "prctl", "geteuid"]'
+	rt_bundle b ".linux.seccomp = {defaultAction: \"SCMP_ACT_KILL_PROCESS\", syscalls: [{names: $calls, action: \"SCMP_ACT_ALLOW\"}]}"
+	run rt run -b "$T/b" "$ID"
+	[ "$output" = "" ]
+	[ "$status" -eq 0 ]
+}
+
+@test "signals that the caller ignores are not ignored in the container" {
+	rt_bundle b "$(rt_args grep SigIgn /proc/self/status)"
+	run bash -c 'trap "" PIPE HUP INT; exec "$0" --root "$1" run -b "$2" "$3"' "$RT_BIN" "$ROOT" "$T/b" "$ID"
+	[ "$status" -eq 0 ]
+	[ "${output##*[[:space:]]}" = 0000000000000000 ]
+}
+
+@test "a container that waits cannot be inspected by a neighbour without CAP_SYS_PTRACE" {
+	rt_bundle b "$(rt_args true)"
+	rt create -b "$T/b" --pid-file "$T/pid" "$ID" 3>&- > "$T/out" 2>&1
+	run setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace readlink "/proc/$(cat "$T/pid")/exe"
+	[ "$status" -ne 0 ]
+}
+
+@test "a memory policy without nodes is set" {
+	rt_bundle b "$(rt_args true) | .linux.memoryPolicy = {mode: \"MPOL_LOCAL\"}"
+	run rt run -b "$T/b" "$ID"
+	[ "$output" = "" ]
+	[ "$status" -eq 0 ]
+}
