@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,13 +173,18 @@ err *idmap_namespace(int proc_fd, const struct oci_id_mappings *uids,
 {
 	/* As vfork(2) would, but with a copy: the child only sleeps until it is killed. */
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-	pid_t pid = k_clone3(&args);
+	pid_t parent = getpid(), pid = k_clone3(&args);
 
 	if (pid < 0)
 		return err_errno("new user namespace for id-mapped mount");
-	if (pid == 0)
-		for (;;)
+	if (pid == 0) {
+		/* It shares the lock of the container's state: a runtime that is killed must take it along.
+		 */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		while (getppid() == parent)
 			pause();
+		_exit(1);
+	}
 	err *e = map_and_open(proc_fd, pid, uids, gids, ret_fd);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

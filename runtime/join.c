@@ -119,8 +119,9 @@ static err *build_plan(struct join *j)
 	int all = s->namespaces.all;
 
 	s->plan.plan.id = plan_add_text(&s->plan, s->request->id);
-	s->plan.plan.flags |= (all & CLONE_NEWPID ? PLAN_FORK : 0) |
-			      (all & CLONE_NEWUSER ? PLAN_USER : 0);
+	/* Never with the caller's session keyring: stube-init joins the container's by its name. */
+	s->plan.plan.flags |=
+		PLAN_KEYRING | (all & CLONE_NEWPID ? PLAN_FORK : 0) | (all & CLONE_NEWUSER ? PLAN_USER : 0);
 	s->plan.plan.process.preserve_fds = s->request->preserve_fds;
 	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fcntl(s->proc_fd, F_DUPFD_CLOEXEC, 3));
 	TRY(plan_process(&s->plan, &source, s->process, true));

@@ -165,10 +165,12 @@ static err *open_own_cgroup(int *ret_fd)
 	if (file < 0)
 		return err_errno("open own cgroup");
 	TRY(fd_read_all(file, &text));
-	char *path = strstr(text.data, "0::");
+	char *path = str_starts_with(text.data, "0::") ? text.data : strstr(text.data, "\n0::");
 	if (!path)
 		return err_new(ENOENT, "no cgroup v2");
-	path += 3;
+	path = strchr(path, '/');
+	if (!path)
+		return err_new(ENOENT, "no cgroup v2");
 	path[strcspn(path, "\n")] = '\0';
 	for (size_t i = ARRAY_LEN(mounts); i-- > 0;) {
 		char full[PATH_MAX];
@@ -268,7 +270,7 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 static bool covers_dev(const struct oci_mount *m)
 {
 	char path[PATH_MAX];
-	bool bind = m->type && str_equal(m->type, "bind");
+	bool bind = !m->type || str_equal(m->type, "bind");
 
 	for (size_t i = 0; i < m->options.count; i++)
 		if (str_equal(m->options.items[i], "bind") || str_equal(m->options.items[i], "rbind"))

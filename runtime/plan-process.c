@@ -44,10 +44,11 @@ err *plan_parse_list(struct arena *arena, const char *text, uint64_t **ret, size
 }
 
 /* LISTEN_FDS counts for the program inside (sd_listen_fds(3)); its pid there is 1 in a new namespace. */
-static err *plan_env(struct plan_builder *b, const struct oci_process *p)
+static err *plan_env(struct plan_builder *b, const struct oci_process *p, bool exec)
 {
 	auto_strv struct strv env = STRV_INIT(1 << 20);
-	const char *listen = getenv("LISTEN_FDS");
+	/* An exec is never process 1, and its caller's activation is not meant for it. */
+	const char *listen = exec ? NULL : getenv("LISTEN_FDS");
 	uint64_t count;
 
 	for (size_t i = 0; i < p->env.count; i++)
@@ -219,7 +220,7 @@ err *plan_process(struct plan_builder *b, const struct plan_source *s, const str
 	const char *keep = string_map_get(&s->config->annotations, "run.oci.keep_original_groups");
 
 	out->args = plan_add_texts(b, p->args.items, p->args.count);
-	TRY(plan_env(b, p));
+	TRY(plan_env(b, p, exec));
 	out->cwd = plan_add_text(b, p->cwd ? p->cwd : "/");
 	out->uid = p->user.uid;
 	out->gid = p->user.gid;

@@ -51,3 +51,39 @@ running() { # FILTER: container $ID runs
 	[ "$output" = "" ]
 	[ "$status" -eq 0 ]
 }
+
+@test "exec does not pass on the socket activation of its caller" {
+	running .
+	LISTEN_FDS=1 run rt exec "$ID" env
+	[ "$status" -eq 0 ]
+	[[ "$output" != *LISTEN_* ]]
+}
+
+@test "a bind mount without a type on /dev changes nothing in the host's directory" {
+	rt_bundle b ".mounts = [{destination: \"/dev\", source: \"$T/dev\"}]"
+	mkdir "$T/dev"
+	touch "$T/dev/ptmx"
+	run rt run -b "$T/b" "$ID"
+	[ "$(ls "$T/dev")" = ptmx ]
+	[ ! -L "$T/dev/ptmx" ]
+}
+
+@test "exec does not pass on the session keyring of its caller" {
+	running '.linux.maskedPaths = []'
+	cat > "$T/keys.py" <<-'PY'
+	import ctypes, os, sys
+	libc = ctypes.CDLL(None, use_errno=True)
+	# x86-64: add_key 248, keyctl 250; JOIN_SESSION_KEYRING 1, SETPERM 5; the possessor's rights only.
+	if libc.syscall(250, 1, b"stube-test") < 0:
+	    sys.exit(77)
+	key = libc.syscall(248, b"user", b"stube-secret", b"x", 1, -3)
+	libc.syscall(250, 5, key, 0x3f000000)
+	os.execv(sys.argv[1], sys.argv[1:])
+	PY
+	run /usr/bin/python3 "$T/keys.py" /bin/cat /proc/keys
+	[ "$status" -ne 77 ] || skip "the kernel has no keyrings"
+	[[ "$output" == *stube-secret* ]]
+	run /usr/bin/python3 "$T/keys.py" "$RT_BIN" --root "$ROOT" exec "$ID" cat /proc/keys
+	[ "$status" -eq 0 ]
+	[[ "$output" != *stube-secret* ]]
+}
