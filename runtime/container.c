@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,9 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "runtime/cgroup.h"
+
+/* Longer than any command that does not wait for a hook. */
+enum { LOCK_TIMEOUT_MS = 15000 };
 
 err *state_open_root(const char *root, int *ret_fd)
 {
@@ -76,6 +80,26 @@ err *state_read_record(struct arena *arena, int dir_fd, const char *id, struct s
 	TRY(state_decode(arena, name.data, text.data, text.len, ret));
 	if (!str_equal(ret->id, id))
 		return err_new(EINVAL, "%s: id: is '%s'", name.data, ret->id);
+	return NULL;
+}
+
+err *state_lock_dir(int dir_fd, const char *id, int timeout_ms)
+{
+	int64_t deadline = clock_monotonic() + timeout_ms * (int64_t)NSEC_PER_MSEC;
+	struct timespec pause = { 0, NSEC_PER_MSEC };
+
+	/* flock(2) knows no timeout. Nearly always the first try succeeds. */
+	while (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EINTR && errno != EWOULDBLOCK)
+			return err_errno("lock state of container '%s'", id);
+		if (clock_monotonic() >= deadline)
+			return err_new(ETIMEDOUT,
+				       "container '%s': another command has been at work on it for "
+				       "more than %d s",
+				       id, timeout_ms / 1000);
+		(void)nanosleep(&pause, NULL);
+		pause.tv_nsec = MIN(2 * pause.tv_nsec, 20 * (long)NSEC_PER_MSEC);
+	}
 	return NULL;
 }
 
@@ -201,10 +225,7 @@ err *container_open(struct arena *arena, const char *root, const char *id, enum 
 	TRY(e);
 	TRY(state_open_dir(c.root_fd, id, &c.dir_fd));
 	if (access == CONTAINER_LOCK) {
-		while (flock(c.dir_fd, LOCK_EX) < 0) {
-			if (errno != EINTR)
-				return err_errno("lock state of container '%s'", id);
-		}
+		TRY(state_lock_dir(c.dir_fd, id, LOCK_TIMEOUT_MS));
 		c.locked = true;
 		if (!state_is_linked(c.root_fd, id, c.dir_fd))
 			return does_not_exist(id);
@@ -310,10 +331,23 @@ static err *is_paused(const struct container *c, bool *ret)
 	return cgroup_is_frozen(&cg, ret);
 }
 
+/* Numbers of processes mean nothing after a reboot, which a --root on disk survives. */
+static err *is_of_this_boot(const struct container *c, bool *ret)
+{
+	const char *now = NULL;
+
+	*ret = true;
+	if (!c->record.boot_id)
+		return NULL;
+	TRY(state_boot_id(c->arena, &now));
+	*ret = !now || str_equal(now, c->record.boot_id);
+	return NULL;
+}
+
 err *container_status(struct container *c, enum state_status *ret, int *ret_pidfd)
 {
 	auto_close int pidfd = -1;
-	bool paused;
+	bool paused, this_boot = true;
 
 	if (ret_pidfd)
 		*ret_pidfd = -1;
@@ -321,7 +355,9 @@ err *container_status(struct container *c, enum state_status *ret, int *ret_pidf
 		*ret = STATE_CREATING;
 		return NULL;
 	}
-	err *e = state_open_process(c->record.pid, c->record.start_time, &pidfd);
+	TRY(is_of_this_boot(c, &this_boot));
+	err *e = this_boot ? state_open_process(c->record.pid, c->record.start_time, &pidfd)
+			   : err_new(ESRCH, "no such process");
 	if (e && e->code == ESRCH) {
 		err_free(e);
 		*ret = STATE_STOPPED;

@@ -9,8 +9,9 @@
 #include "base/fd.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
+#include "runtime/state-internal.h"
 
-enum { KILL_TIMEOUT_MS = 10000 };
+enum { KILL_TIMEOUT_MS = 10000, HOLDER_PATIENCE_MS = 2000 };
 
 /* ---- hooks ---- */
 
@@ -114,12 +115,49 @@ static err *delete_opened(struct container *c, bool force, struct strv *warnings
 	return container_end(c, warnings);
 }
 
+/* delete --force: a command that works on the container for longer than a moment hangs, mostly in a hook.
+ * Ended is what it waits for, or the create itself; its lock then ends with it. */
+static err *end_holder(struct arena *arena, const char *root, const char *id)
+{
+	auto_container struct container c = CONTAINER_INIT;
+	auto_close int root_fd = -1;
+	auto_close int dir_fd = -1;
+	auto_close int pidfd = -1;
+	enum state_status status;
+
+	err *e = state_open_root(root, &root_fd);
+	if (!e)
+		e = state_open_dir(root_fd, id, &dir_fd);
+	if (!e)
+		e = state_lock_dir(dir_fd, id, HOLDER_PATIENCE_MS);
+	bool held = e && e->code == ETIMEDOUT;
+	/* Free, or not there: whoever opens it next says so. */
+	err_free(e);
+	if (!held)
+		return NULL;
+	TRY(container_open(arena, root, id, CONTAINER_READ, &c));
+	if (c.record.creator)
+		e = state_open_process(c.record.creator, c.record.creator_start_time, &pidfd);
+	else
+		e = container_status(&c, &status, &pidfd);
+	if (e && e->code == ESRCH) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	if (pidfd >= 0 && pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return err_errno("end the command that is at work on container '%s'", id);
+	return NULL;
+}
+
 err *container_delete(struct arena *arena, const char *root, const char *id, bool force, struct strv *warnings)
 {
 	auto_container struct container c = CONTAINER_INIT;
 	bool cleaned = false;
 
 	TRY(state_check_id(id));
+	if (force)
+		TRY(end_holder(arena, root, id));
 	err *e = container_open(arena, root, id, CONTAINER_LOCK, &c);
 	if (!e)
 		return delete_opened(&c, force, warnings);

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,6 +90,9 @@ static err *row_record(void *data)
 	struct start *s = data;
 
 	TRY(state_start_time(s->pid, &s->container.record.start_time));
+	TRY(state_boot_id(s->arena, &s->container.record.boot_id));
+	s->container.record.creator = 0;
+	s->container.record.creator_start_time = 0;
 	TRY(container_save(&s->container));
 	return start_write_pid_file(s->request->pid_file, s->pid);
 }
@@ -117,10 +122,15 @@ static err *fill_record(struct start *s)
 				 arena_printf(s->arena, "%s/%s", r->bundle, root));
 	TRY_ALLOC(s->arena, created, arena_alloc(s->arena, CLOCK_TEXT_MAX));
 	clock_text(clock_real(), true, created);
+	int creator = getpid();
+	uint64_t creator_start_time = 0;
+	TRY(state_start_time(creator, &creator_start_time));
 	*record = (struct state_record){
 		.version = STATE_VERSION,
 		.id = r->id,
 		.oci_version = r->config->version,
+		.creator = creator,
+		.creator_start_time = creator_start_time,
 		.bundle = r->bundle,
 		.rootfs = rootfs,
 		.created = created,
@@ -401,9 +411,10 @@ err *start_container(struct arena *arena, const char *root, const char *id)
 	const struct oci_config *config = NULL;
 	enum state_status status;
 	auto_close int sock = -1;
+	auto_close int pidfd = -1;
 
 	TRY(container_open(arena, root, id, CONTAINER_LOCK, &c));
-	TRY(container_status(&c, &status, NULL));
+	TRY(container_status(&c, &status, &pidfd));
 	if (status != STATE_CREATED)
 		return err_new(EINVAL, "cannot start a container in the state '%s'",
 			       enum_name(state_status_names, (int)status));
@@ -411,7 +422,12 @@ err *start_container(struct arena *arena, const char *root, const char *id)
 	TRY(connect_waiting(&c, &sock));
 	TRY(walk_give_turn(sock, 0));
 	struct walk w = { .role = STEP_PARENT, .sock = sock };
-	TRY(finish(arena, &w, config, &c.record));
+	TRY(start_wait_exec(&w, config, &c.record, c.record.pid));
+	/* runtime.md, "Lifecycle": a poststart hook that fails stops the container. */
+	err *e = container_run_hooks(arena, "poststart", &config->hooks.poststart, &c.record, STATE_RUNNING);
+	if (e)
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	TRY(e);
 	IGNORE(err_code(unlinkat(c.dir_fd, START_SOCKET, 0) < 0 ? errno : 0, "remove socket"));
 	return NULL;
 }

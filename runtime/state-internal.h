@@ -15,6 +15,9 @@ err *state_open_dir(int root_fd, const char *id, int *ret_fd) MUST_CHECK;
 /* Whether ROOT/ID is still the directory behind `dir_fd`: it may have been removed before the lock. */
 bool state_is_linked(int root_fd, const char *id, int dir_fd);
 
+/* Take the lock of a container's directory; ETIMEDOUT. */
+err *state_lock_dir(int dir_fd, const char *id, int timeout_ms) MUST_CHECK;
+
 /* Read and decode ROOT/ID/state.json; ENOENT when there is none. */
 err *state_read_record(struct arena *arena, int dir_fd, const char *id, struct state_record *ret) MUST_CHECK;
 

@@ -97,8 +97,7 @@ err *state_discard(const char *root, const char *id)
 	TRY(state_check_id(id));
 	TRY(state_open_root(root, &root_fd));
 	TRY(state_open_dir(root_fd, id, &dir_fd));
-	if (flock(dir_fd, LOCK_EX) < 0)
-		return err_errno("lock state of container '%s'", id);
+	TRY(state_lock_dir(dir_fd, id, 2000));
 	return state_is_linked(root_fd, id, dir_fd) ? state_remove_dir(root_fd, id) : NULL;
 }
 

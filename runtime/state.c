@@ -54,6 +54,9 @@ static const struct field record_fields[] = {
 	FIELD(struct state_record, "ociVersion",      oci_version,       t_nonempty,   REQUIRED, NULL),
 	FIELD(struct state_record, "pid",             pid,               t_pid,        REQUIRED, NULL),
 	FIELD(struct state_record, "startTime",       start_time,        t_u64,        REQUIRED, NULL),
+	FIELD(struct state_record, "bootId",          boot_id,           t_nonempty,   0,        NULL),
+	FIELD(struct state_record, "creator",         creator,           t_pid,        OMIT_ZERO,NULL),
+	FIELD(struct state_record, "creatorStartTime", creator_start_time, t_u64,      OMIT_ZERO,NULL),
 	FIELD(struct state_record, "bundle",          bundle,            t_abs_path,   REQUIRED, NULL),
 	FIELD(struct state_record, "rootfs",          rootfs,            t_abs_path,   REQUIRED, NULL),
 	FIELD(struct state_record, "created",         created,           t_nonempty,   REQUIRED, NULL),
@@ -154,6 +157,21 @@ err *state_default_root(struct arena *arena, const char **ret)
 }
 
 /* ---- processes ---- */
+
+err *state_boot_id(struct arena *arena, const char **ret)
+{
+	auto_str struct str text = STR_INIT(128);
+
+	*ret = NULL;
+	err *e = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text);
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	TRY_ALLOC(arena, *ret, arena_strndup(arena, text.data, strcspn(text.data, "\n")));
+	return NULL;
+}
 
 err *state_start_time(pid_t pid, uint64_t *ret)
 {

@@ -39,6 +39,9 @@ struct state_record {
 	const char *oci_version; /* of the config */
 	int pid;                 /* init, as the caller's pid namespace numbers it; 0: creating */
 	uint64_t start_time;     /* of init, clock ticks since boot; tells reused pids apart */
+	const char *boot_id;	 /* of the boot that numbered it; NULL: a record of before there was one */
+	int creator;		 /* while creating: the process that creates */
+	uint64_t creator_start_time;
 	const char *bundle;      /* absolute */
 	const char *rootfs;      /* absolute */
 	const char *created;     /* RFC 3339 with nanoseconds */
@@ -71,7 +74,7 @@ DEFINE_CLEANUP_OF(struct container, container_done)
 
 enum container_access {
 	CONTAINER_READ, /* no lock: state, list, ps */
-	CONTAINER_LOCK, /* waits for other commands on this container */
+	CONTAINER_LOCK, /* waits for other commands on this container, but not for ever: ETIMEDOUT */
 };
 
 /* Make ROOT (0700) and ROOT/ID, locked; nothing is written yet. A leftover of the same id is cleaned
@@ -101,6 +104,9 @@ err *container_status(struct container *c, enum state_status *ret, int *ret_pidf
 /* The container's cgroup, opened; ENOTSUP when it has none of its own. One that is gone: cgroup.h. */
 struct cgroup;
 err *container_open_cgroup(const struct container *c, struct cgroup *ret) MUST_CHECK;
+
+/* The id of this boot of the machine, for the record; NULL where the kernel does not tell. */
+err *state_boot_id(struct arena *arena, const char **ret) MUST_CHECK;
 
 /* Start time of a process, for the record; ESRCH. */
 err *state_start_time(pid_t pid, uint64_t *ret) MUST_CHECK;

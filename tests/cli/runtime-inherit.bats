@@ -87,3 +87,51 @@ running() { # FILTER: container $ID runs
 	[ "$status" -eq 0 ]
 	[[ "$output" != *stube-secret* ]]
 }
+
+@test "a poststart hook that fails stops the container that start began" {
+	rt_bundle b "$(rt_args sleep 60) | .hooks.poststart = [{path: \"/bin/false\"}]"
+	rt create -b "$T/b" "$ID" 3>&- > "$T/out" 2>&1
+	run rt start "$ID" 3>&-
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"poststart hook #1"* ]]
+	[ "$(rt state "$ID" | jq -r .status)" = stopped ]
+}
+
+@test "a pid of an earlier boot is nobody's" {
+	running .
+	[ "$(rt state "$ID" | jq -r .status)" = running ]
+	pid=$(rt_pid "$ID")
+	[ "$(jq -r .bootId "$ROOT/$ID/state.json")" = "$(cat /proc/sys/kernel/random/boot_id)" ]
+	jq '.bootId = "00000000-0000-4000-8000-000000000000"' "$ROOT/$ID/state.json" > "$T/new"
+	chmod 600 "$T/new"
+	cp "$T/new" "$ROOT/$ID/state.json"
+	[ "$(rt state "$ID" | jq -r .status)" = stopped ]
+	run rt kill "$ID" KILL
+	[ "$status" -ne 0 ]
+	kill -0 "$pid"
+}
+
+@test "delete --force ends a create that hangs in a hook" {
+	rt_bundle b ".hooks.createRuntime = [{path: \"/bin/sleep\", args: [\"sleep\", \"47\"]}]"
+	rt create -b "$T/b" "$ID" 3>&- > "$T/out" 2>&1 &
+	creator=$!
+	for _ in {1..100}; do [ -e "$ROOT/$ID/start" ] && break; sleep 0.02; done
+	sleep 0.2
+	run timeout 20 "$RT_BIN" --root "$ROOT" delete --force "$ID"
+	[ "$status" -eq 0 ]
+	[ ! -e "$ROOT/$ID" ]
+	[ ! -e "$CGROUP/$ID" ]
+	run wait "$creator"
+	[ "$status" -ne 0 ]
+}
+
+@test "delete --force ends a start that hangs in a hook" {
+	rt_bundle b '.hooks.startContainer = [{path: "/bin/sleep", args: ["sleep", "48"]}]'
+	rt create -b "$T/b" "$ID" 3>&- > "$T/out" 2>&1
+	rt start "$ID" 3>&- > "$T/out" 2>&1 &
+	sleep 0.2
+	run timeout 20 "$RT_BIN" --root "$ROOT" delete --force "$ID"
+	[ "$status" -eq 0 ]
+	[ ! -e "$ROOT/$ID" ]
+	wait $! || true
+}
