@@ -148,9 +148,12 @@ err *local_dirs_open(struct local *l, const char *name, bool make, struct local_
 err *local_lock(const struct local_dirs *d, int *ret_fd)
 {
 	struct stat held, now;
-	auto_close int fd = openat(d->run_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	*ret_fd = -1;
+	/* Another command may remove the folder between its making and its opening. */
+	if (d->run_fd < 0 || d->keep_fd < 0)
+		return err_new(ESTALE, "the container was removed meanwhile");
+	auto_close int fd = openat(d->run_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errno == ENOENT ? err_new(ESTALE, "the container was removed meanwhile") :
 					 err_errno("open '%s/lock'", d->run);
