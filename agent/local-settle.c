@@ -80,6 +80,20 @@ static err *release_layers(struct local *l)
 	return pins < 0 ? NULL : image_pins_release(pins, any_container, l, NULL);
 }
 
+/* A store that is gone, or in other hands, has no say in whether a container can be removed. */
+static void drop_lease(const struct local_record *r)
+{
+	auto_store struct image_store *store = NULL;
+
+	if (!r->store || access(r->store, F_OK) < 0)
+		return;
+	auto_err err *e = image_store_open(r->store, IMAGE_STORE_SHARED, &store);
+	if (!e)
+		e = image_lease_drop(store, r->name);
+	if (e)
+		log_err(e);
+}
+
 err *local_erase(struct local *l, const char *name)
 {
 	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
@@ -91,6 +105,8 @@ err *local_erase(struct local *l, const char *name)
 	err *e = d.keep_fd < 0 ? NULL : local_record_read(arena, d.keep_fd, &r);
 	if (d.keep_fd >= 0 && !e && r.ids.first != 0)
 		TRY(ids_give(l->base_fd, name, r.ids));
+	if (d.keep_fd >= 0 && !e)
+		drop_lease(&r);
 	err_free(e);
 	/* The record goes last but one: until then a killed remove is seen and done again. The lock goes with
 	 * its folder, last. */

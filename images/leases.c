@@ -62,12 +62,18 @@ err *image_lease_take(struct image_store *s, const char *id, const struct digest
 	return err_wrap(take(s, path, manifest, ret_fd), "lease '%s'", id);
 }
 
+/* Under its lock, so that a lease which somebody has taken again under the same name stays. */
 err *image_lease_drop(struct image_store *s, const char *id)
 {
 	char path[STORE_PATH_MAX + 8];
+	bool held;
 
 	TRY(lease_path(id, path));
-	if (unlinkat(s->fd, path, 0) < 0 && errno != ENOENT)
+	auto_close int fd = openat(s->fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? NULL : err_errno("open lease '%s'", id);
+	TRY(store_flock(fd, LOCK_EX | LOCK_NB, &held));
+	if (!held && unlinkat(s->fd, path, 0) < 0 && errno != ENOENT)
 		return err_errno("remove lease '%s'", id);
 	return NULL;
 }

@@ -127,7 +127,8 @@ err *image_resolve(struct image_store *s, struct arena *arena, const char *text,
 err *image_lease_take(struct image_store *s, const char *id, const struct digest *manifest,
 		      int *ret_fd) MUST_CHECK;
 
-/* Remove a lease whose container is gone; missing is fine. Without this call gc removes it. */
+/* Remove a lease whose container is gone; missing is fine, one that is held stays. Without this call gc
+ * removes it. */
 err *image_lease_drop(struct image_store *s, const char *id) MUST_CHECK;
 
 /* ---- care ---- */

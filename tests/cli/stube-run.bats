@@ -177,6 +177,15 @@ teardown() { local_teardown; }
 	[ -z "$(ls "$STUBE_STORE/layers/sha256")" ]
 }
 
+@test "a container that is removed leaves no lease in the store" {
+	stube image pack --quiet "$ROOT" localhost/t/a:1
+	stube run --rm localhost/t/a:1 /bin/true
+	stube run --detach --name a localhost/t/a:1 /bin/sleep 100
+	[ "$(ls "$STUBE_STORE/leases")" = a ]
+	stube rm --force a
+	[ -z "$(ls "$STUBE_STORE/leases")" ]
+}
+
 @test "wrong options: one line that names option and choices, status 2" {
 	run stube run
 	[ "$status" = 2 ]

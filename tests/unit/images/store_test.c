@@ -310,11 +310,15 @@ static void test_a_lease_has_one_holder_and_dies_with_it(void **state)
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	assert_ok(image_lease_take(s, "web", &digest, &second));
+	/* Taken again under the same name, it is not the old container's to drop. */
+	assert_ok(image_lease_drop(s, "web"));
+	assert_int_equal(faccessat(image_store_fd(s), "leases/web", F_OK, 0), 0);
 	fd_clear(&second);
 	static const char *const bad[] = { "", ".", "..", "../x", "a/b", ".hidden" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_err_code(image_lease_take(s, bad[i], &digest, &fd), EINVAL);
 	assert_ok(image_lease_drop(s, "web"));
+	assert_int_equal(faccessat(image_store_fd(s), "leases/web", F_OK, 0), -1);
 	assert_ok(image_lease_drop(s, "web"));
 }
 
