@@ -5,6 +5,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "agent/place.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -52,6 +53,27 @@ static err *find_user(const struct stube_globals *globals, struct str *out)
 {
 	(void)globals;
 	str_addf(out, "%s (uid %u)", geteuid() == 0 ? "root" : "rootless", geteuid());
+	return NULL;
+}
+
+/* Bundles hold environments, so their place should not outlive the machine's power. */
+static err *find_run(const struct stube_globals *globals, struct str *out)
+{
+	auto_str struct str path = STR_INIT(4096);
+	struct statfs fs;
+
+	(void)globals;
+	TRY(place_run(&path));
+	str_add(out, path.data);
+	/* The folder is made by the first run; its nearest ancestor that exists tells. */
+	while (statfs(path.data, &fs) < 0) {
+		char *slash = strrchr(path.data, '/');
+		if (errno != ENOENT || !slash || slash == path.data)
+			return NULL;
+		*slash = '\0';
+	}
+	if (fs.f_type != TMPFS_MAGIC)
+		str_add(out, " (not a tmpfs: what bundles hold reaches a disk)");
 	return NULL;
 }
 
@@ -157,6 +179,7 @@ static const struct fact facts[] = {
 	{ "version", "Stube",            find_version, false },
 	{ "kernel",  "Kernel",           find_kernel, false },
 	{ "user",    "Runs as",          find_user, false },
+	{ "run",     "Run folder",       find_run,     false },
 	{ "store",   "Image store",      find_store, false },
 	{ "images",  "Images",           find_images, true },
 	{ "layers",  "Layers are",       find_layers, false },
