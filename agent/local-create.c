@@ -170,12 +170,17 @@ static err *check_host_paths(const struct pod_spec *spec)
 
 /* Folders and lock of a name that nobody has. A command that tidies up may take the folder away before it is
  * locked: then once more. */
+/* How long another command may hold the lock of a name that has no record yet: it tidies a killed
+ * create's folder, or is about to write the record of its own. */
+#define CLAIM_TRIES   200
+#define CLAIM_WAIT_NS (10 * NSEC_PER_MSEC)
+
 static err *claim_name(struct making *m)
 {
 	const char *name = m->record.name;
 	struct stat st;
 
-	for (int attempt = 0; attempt < 20; attempt++) {
+	for (int attempt = 0; attempt < CLAIM_TRIES; attempt++) {
 		local_dirs_done(&m->dirs);
 		TRY(local_dirs_open(m->l, name, true, &m->dirs));
 		err *e = local_lock(&m->dirs, &m->lock_fd);
@@ -184,13 +189,20 @@ static err *claim_name(struct making *m)
 			continue;
 		}
 		TRY(e);
-		if (m->lock_fd >= 0 && fstatat(m->dirs.keep_fd, "container.json", &st, 0) < 0 && errno == ENOENT)
+		if (fstatat(m->dirs.keep_fd, "container.json", &st, 0) == 0) {
+			fd_clear(&m->lock_fd);
+			return err_hint(err_new(EEXIST, "there is a container '%s' already", name),
+					"Remove it with: stube rm --force %s", name);
+		}
+		if (errno != ENOENT) {
+			fd_clear(&m->lock_fd);
+			return err_errno("look for container '%s'", name);
+		}
+		if (m->lock_fd >= 0)
 			return NULL;
-		fd_clear(&m->lock_fd);
-		return err_hint(err_new(EEXIST, "there is a container '%s' already", name),
-				"Remove it with: stube rm --force %s", name);
+		nanosleep(&(struct timespec){ .tv_nsec = CLAIM_WAIT_NS }, NULL);
 	}
-	return err_new(EBUSY, "container '%s' is being removed", name);
+	return err_new(EBUSY, "container '%s' is being made or removed by another command", name);
 }
 
 /* Cgroups are the machine's, names are a folder's: two folders may hold the same name. */

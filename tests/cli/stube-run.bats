@@ -186,6 +186,17 @@ teardown() { local_teardown; }
 	[ -z "$(ls "$STUBE_STORE/leases")" ]
 }
 
+@test "a name whose folder another command tidies at this moment is waited for" {
+	install -d -m 700 "$STUBE_RUN/containers/a" "$STUBE_DATA/containers/a"
+	(umask 077 && : > "$STUBE_RUN/containers/a/lock")
+	flock "$STUBE_RUN/containers/a/lock" sleep 0.5 3>&- &
+	sleep 0.1
+	run run_dir --rm --name a /bin/echo here
+	wait $!
+	[ "$output" = here ]
+	[ "$status" = 0 ]
+}
+
 @test "wrong options: one line that names option and choices, status 2" {
 	run stube run
 	[ "$status" = 2 ]
