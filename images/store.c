@@ -146,7 +146,8 @@ static err *refuse_foreign(struct image_store *s, int dir_fd, const char *name, 
 	for (size_t i = 0; i < ARRAY_LEN(directories); i++)
 		if (str_equal(directories[i], name))
 			return NULL;
-	if (str_equal(name, "lock") || str_starts_with(name, ".version."))
+	/* Another process may be making the same store: its version, whole or not yet, is no stranger. */
+	if (str_equal(name, "lock") || str_equal(name, "version") || str_starts_with(name, ".version."))
 		return NULL;
 	return err_hint(err_new(EINVAL, "is not an image store: it holds '%s'", name),
 			"Use an empty or a new directory.");

@@ -43,6 +43,32 @@ static void test_a_new_store_has_its_version_and_nobody_else_may_look(void **sta
 	assert_int_equal(st.st_mode & 07777, 0700);
 }
 
+static void test_many_processes_may_make_the_same_store_at_once(void **state)
+{
+	(void)state;
+	enum { ROUNDS = 40, MAKERS = 6 };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		auto_dir struct dir d;
+		pid_t pids[MAKERS];
+		int status;
+
+		dir_make(&d);
+		for (int i = 0; i < MAKERS; i++) {
+			pids[i] = fork();
+			if (pids[i] == 0) {
+				struct image_store *s = NULL;
+				err *e = image_store_open(d.store, IMAGE_STORE_SHARED, &s);
+				_exit(e ? 1 : 0);
+			}
+		}
+		for (int i = 0; i < MAKERS; i++) {
+			assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+			assert_int_equal(status, 0);
+		}
+	}
+}
+
 static void test_a_directory_with_other_things_is_refused_and_left_alone(void **state)
 {
 	(void)state;
@@ -541,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_place_is_the_option_then_the_environment_then_the_users_own),
 		cmocka_unit_test(test_a_new_store_has_its_version_and_nobody_else_may_look),
+		cmocka_unit_test(test_many_processes_may_make_the_same_store_at_once),
 		cmocka_unit_test(test_a_directory_with_other_things_is_refused_and_left_alone),
 		cmocka_unit_test(test_a_newer_or_damaged_version_is_refused),
 		cmocka_unit_test(test_a_sweep_waits_for_those_who_use_the_store),
