@@ -76,6 +76,20 @@ static inline int k_close_range(unsigned from, unsigned to, unsigned flags)
 	return (int)syscall(SYS_close_range, from, to, flags);
 }
 
+/* The default action for any signal. The C library's call refuses the two or three that its threads use,
+ * which posix_spawn(3) of glibc leaves ignored in every child. */
+static inline int k_signal_default(int signal_number)
+{
+	const struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		unsigned long mask;
+	} action = { 0 };
+
+	return (int)syscall(SYS_rt_sigaction, signal_number, &action, NULL, sizeof action.mask);
+}
+
 static inline int k_execveat(int fd, char *const *argv, char *const *env)
 {
 	return (int)syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);

@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 	(void)k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	/* A program expects the defaults; what its starter ignored would stay ignored over each exec. */
 	for (int i = 1; i <= SIGNAL_LAST; i++)
-		(void)signal(i, SIG_DFL);
+		(void)k_signal_default(i);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(0);
