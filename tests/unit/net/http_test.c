@@ -22,7 +22,7 @@ static struct {
 	pthread_t thread;
 	int fd;
 	int port;
-	const char *answer;       /* NULL: silence */
+	_Atomic(const char *) answer; /* NULL: silence */
 	atomic_int connections, requests;
 	char last[8192];          /* head of the last request */
 } server;
@@ -41,12 +41,14 @@ static void serve(int fd)
 			continue;
 		memcpy(server.last, buf, len + 1);
 		atomic_fetch_add(&server.requests, 1);
-		if (!server.answer) {
+		/* Read once: the next test may set another while this connection still runs. */
+		const char *answer = server.answer;
+		if (!answer) {
 			while (read(fd, buf, sizeof(buf)) > 0)
 				;
 			return;
 		}
-		if (write(fd, server.answer, strlen(server.answer)) < 0 || strstr(server.answer, "close"))
+		if (write(fd, answer, strlen(answer)) < 0 || strstr(answer, "close"))
 			return;
 		len = 0;
 	}
