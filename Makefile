@@ -34,11 +34,12 @@ is_static  = $(and $(filter static,$(file < cmd/$(1)/Links)),$(filter release,$(
 # Vendor libraries behind each module.
 pkg_base := yajl
 pkg_oci  := libcrypto
-pkg_net  := libcurl libmicrohttpd
+pkg_net  := libcurl libmicrohttpd gnutls libsystemd libcrypto
 pkg_runtime := libseccomp libcap
 pkg_images  := libarchive libisal libzstd
 pkg_api     := yaml-0.1
 pkg_agent   :=
+pkg_scheduler := sqlite3
 pkg_examples := libmicrohttpd sqlite3 libcurl libcrypto
 # Asked when a program is linked, not before: `make demo` starts where pkg-config is not yet installed.
 vendor      = $(if $(strip $(1)),$(shell pkg-config --libs $(1)))

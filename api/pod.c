@@ -300,11 +300,11 @@ static const struct field spec_fields[] = {
 	{0}
 };
 static const struct field metadata_fields[] = {
-	FIELD(struct pod_metadata, "name",        name,        t_label,      REQUIRED, NULL),
-	FIELD(struct pod_metadata, "namespace",   namespace,   t_label,      0, NULL),
-	FIELD(struct pod_metadata, "uid",         uid,         t_string,     0, NULL),
-	FIELD(struct pod_metadata, "labels",      labels,      t_string_map, 0, NULL),
-	FIELD(struct pod_metadata, "annotations", annotations, t_string_map, 0, NULL),
+	FIELD(struct meta,        "name",        name,        t_label,      REQUIRED, NULL),
+	FIELD(struct meta,        "namespace",   namespace,   t_label,      0, NULL),
+	FIELD(struct meta,        "uid",         uid,         t_string,     0, NULL),
+	FIELD(struct meta,        "labels",      labels,      t_string_map, 0, NULL),
+	FIELD(struct meta,        "annotations", annotations, t_string_map, 0, NULL),
 	NOT_YET("generateName", "\"\""),
 	NOT_YET("ownerReferences", "[]"),
 	NOT_YET("finalizers", "[]"),
@@ -318,7 +318,7 @@ static const struct field metadata_fields[] = {
 	{0}
 };
 static const struct type t_spec = OBJECT_STRICT("spec", struct pod_spec, spec_fields);
-static const struct type t_metadata = OBJECT_STRICT("metadata", struct pod_metadata, metadata_fields);
+static const struct type t_metadata = OBJECT_STRICT("metadata", struct meta,        metadata_fields);
 static const struct field pod_fields[] = {
 	FIELD(struct pod, "apiVersion", api_version, t_v1,       REQUIRED, NULL),
 	FIELD(struct pod, "kind",       kind,        t_kind,     REQUIRED, NULL),

@@ -7,14 +7,17 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "api/meta.h"
+#include "api/node.h"
 #include "api/quantity.h"
+#include "api/selector.h"
 #include "base/arena.h"
 #include "base/decode.h"
 #include "base/err.h"
 #include "base/str.h"
 
 /* Annotations and labels of our own begin with this. */
-#define POD_PREFIX "stube/"
+#define POD_PREFIX STUBE_PREFIX
 #define POD_PIDS_LIMIT  POD_PREFIX "pids-limit"  /* processes of each container; a whole number */
 #define POD_STOP_SIGNAL POD_PREFIX "stop-signal" /* instead of the image's */
 
@@ -34,6 +37,7 @@ struct pod_env {
 struct pod_port {
 	const char *name;
 	uint16_t container_port;
+	uint16_t host_port; /* with hostNetwork the same as container_port; else not supported yet; 0: none */
 	int protocol;
 };
 struct pod_mount {
@@ -82,10 +86,15 @@ struct pod_host_path_source {
 	const char *path;
 	int type;
 };
+struct pod_claim_source {
+	const char *claim; /* claimName: in the Pod's namespace (api/claim.h) */
+	bool read_only;
+};
 struct pod_volume {
 	const char *name;
 	const struct pod_empty_dir *empty_dir; /* exactly one source */
 	const struct pod_host_path_source *host_path;
+	const struct pod_claim_source *claim;
 };
 struct pod_host_alias {
 	const char *ip;
@@ -97,6 +106,36 @@ struct pod_pod_security { /* defaults for all containers */
 	struct { int64_t *items; size_t count; } supplemental_groups;
 	const struct pod_seccomp_profile *seccomp;
 };
+enum toleration_operator { TOLERATION_EQUAL = 1, TOLERATION_EXISTS };
+struct toleration {
+	const char *key;        /* "" with Exists: every taint */
+	int operator;
+	const char *value;
+	int effect;             /* enum taint_effect; 0: all */
+	const int64_t *seconds; /* of NoExecute: how long; NULL: for ever */
+};
+bool toleration_matches(const struct toleration *t, const struct taint *taint);
+
+enum spread_action { SPREAD_DO_NOT_SCHEDULE = 1, SPREAD_SCHEDULE_ANYWAY };
+struct spread_constraint {
+	int32_t max_skew;
+	const char *topology_key;
+	int when_unsatisfiable;
+	const struct label_selector *selector;
+};
+/* Affinity: only what manifests need most: nodes by label, and never two of one kind in one domain. */
+struct node_selector_term {
+	LIST(struct selector_requirement) match_expressions;
+};
+struct pod_anti_affinity_term {
+	const struct label_selector *selector;
+	const char *topology_key;
+};
+struct pod_affinity {
+	LIST(struct node_selector_term) node_required; /* any of them; empty: no condition */
+	LIST(struct pod_anti_affinity_term) anti_required;
+};
+
 struct pod_spec {
 	LIST(struct pod_container) containers;
 	LIST(struct pod_volume) volumes;
@@ -107,15 +146,63 @@ struct pod_spec {
 	bool host_users; /* true: no user namespace */
 	const char *hostname; /* NULL: the Pod's name */
 	struct pod_pod_security security;
+	const char *node_name; /* where it is bound; NULL: not yet. Written by the scheduler's bind only */
+	struct string_map node_selector;
+	LIST(struct toleration) tolerations;
+	LIST(struct spread_constraint) spread;
+	struct pod_affinity affinity;
 };
-struct pod_metadata {
-	const char *name, *namespace, *uid;
-	struct string_map labels, annotations;
+
+/* ---- status, written by the node's agent ---- */
+
+enum pod_phase { POD_PENDING = 1, POD_RUNNING, POD_SUCCEEDED, POD_FAILED, POD_UNKNOWN };
+struct container_waiting {
+	const char *reason; /* "ContainerCreating", "ImagePullBackOff", "CrashLoopBackOff", "CreateContainerError" */
+	const char *message;
+};
+struct container_running {
+	struct api_time started;
+};
+struct container_terminated {
+	int32_t code, signal;
+	const char *reason; /* "Completed", "Error", "OOMKilled", "ContainerStatusUnknown" */
+	const char *message;
+	struct api_time started, finished;
+	const char *container_id;
+};
+struct container_state { /* one of them */
+	const struct container_waiting *waiting;
+	const struct container_running *running;
+	const struct container_terminated *terminated;
+};
+struct container_status {
+	const char *name;
+	struct container_state state, last_state;
+	bool ready, started;
+	int32_t restarts;
+	const char *image, *image_id; /* as asked for; NAME@DIGEST as run */
+	const char *container_id;     /* "stube-runtime://..." */
+};
+struct pod_ip {
+	const char *ip;
+};
+struct pod_status {
+	int phase;
+	struct conditions conditions; /* "PodScheduled", "Initialized", "ContainersReady", "Ready" */
+	const char *message;
+	const char *reason;           /* "Evicted", "NodeLost", "Unschedulable" is a condition's */
+	const char *host_ip, *pod_ip;
+	LIST(struct pod_ip) pod_ips;
+	struct api_time start_time;
+	LIST(struct container_status) containers;
+	const char *qos_class;
+	int64_t observed_generation;
 };
 struct pod {
 	const char *api_version, *kind;
-	struct pod_metadata metadata;
+	struct meta metadata;
 	struct pod_spec spec;
+	struct pod_status status;
 };
 
 extern const struct type t_pod;
@@ -134,6 +221,14 @@ void pod_encode(struct str *out, const struct pod *pod, unsigned indent);
 /* Fill a Pod with the defaults that decoding "{}" would give; then set members. */
 err *pod_defaults(struct arena *arena, struct pod *pod) MUST_CHECK;
 err *pod_container_defaults(struct arena *arena, struct pod_container *container) MUST_CHECK;
+
+/* The status as `kubectl get` shows it in one word: "Running", "CrashLoopBackOff", "Terminating". */
+const char *pod_status_word(const struct pod *pod);
+bool pod_is_ready(const struct pod *pod);   /* its condition Ready is true */
+bool pod_is_over(const struct pod *pod);    /* Succeeded or Failed: it will not run again */
+const char *pod_on_node_loss(const struct pod *pod); /* "replace", "keep" or "stop"; see api/meta.h */
+
+extern const struct type t_pod_spec, t_pod_status;
 
 /* A name as Kubernetes allows them for objects: RFC 1123 label, at most 63 bytes. */
 bool pod_is_label(const char *text);

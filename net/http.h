@@ -35,6 +35,10 @@ struct http_options {
 	const char *const *unverified;  /* HOST[:PORT] whose certificate is not checked; ends with NULL */
 	int64_t connect_timeout;        /* nanoseconds; 0: 20 s */
 	int64_t stall_timeout;          /* no byte moved for so long ends a request; 0: 30 s */
+	/* For one server of our own (api/client.h), instead of certs_dirs. PEM text, borrowed for the client's life. */
+	const char *ca;                 /* trust this authority only */
+	const char *cert, *key;         /* who we are; sent to `identity_origin` and to origins in `ca`'s trust */
+	const char *unix_socket;        /* connect here, whatever the URL's host; proxies are not used */
 };
 
 err *http_client_new(const struct http_options *options, struct http_client **ret) MUST_CHECK;

@@ -1,0 +1,25 @@
+/* api/manifest.h: objects from manifests: files, directories, standard input; YAML or JSON, many a file. */
+#pragma once
+#include "api/kinds.h"
+
+struct manifest_item {
+	struct object *object;
+	const char *source;  /* "web.yaml:12": where it begins */
+};
+struct manifest {
+	struct manifest_item *items; /* in the order of the files; `kind: List` is taken apart */
+	size_t count;
+};
+
+#define MANIFEST_ITEMS_MAX 10000
+
+/* Each path: a file, "-", or a directory, whose *.yaml, *.yml and *.json are read in the order of their names.
+ * Nothing is returned unless all is right. All errors of all documents are told, one a line of the chain's text,
+ * up to 20. Errors name file, line and field. */
+err *manifest_read(struct arena *arena, const struct strv *paths, struct manifest *ret) MUST_CHECK;
+
+/* The same from bytes. */
+err *manifest_parse(struct arena *arena, const char *name, const char *text, size_t len, struct manifest *ret) MUST_CHECK;
+
+/* In the order in which they can be made: Namespace, claims, the rest. Stable. */
+void manifest_sort(struct manifest *m);

@@ -1,0 +1,14 @@
+/* api/patch.h: JSON merge patch. Spec: RFC 7386. */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+/* *ret: `target` (NULL: absent) with `patch` merged in; shares what did not change with both. */
+err *patch_merge(struct arena *arena, const json *target, const json *patch, json **ret) MUST_CHECK;
+
+/* The patch that makes `to` of `from`; an empty object when they are the same. */
+err *patch_diff(struct arena *arena, const json *from, const json *to, json **ret) MUST_CHECK;
+
+/* Same content; the order of members does not count. */
+bool json_equal(const json *a, const json *b);

@@ -1,0 +1,109 @@
+/* scheduler/store.h: where the control plane keeps its objects: keys, values, one counting revision.
+ *
+ * Two back ends behind it: SQLite in a file (store-sqlite.c), later an etcd cluster. All calls and callbacks are in the
+ * loop's thread. Writes are gathered and committed together: a submitted transaction's `done` comes later, after the
+ * bytes are safe on the disk, and events come in the order of revisions, each before the `done` of what made it.
+ *
+ * Keys: "/KIND/NAMESPACE/NAME" and "/KIND/NAME"; values: JSON documents. The interface knows nothing of them. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/loop.h"
+
+#define STORE_KEY_MAX   1024
+#define STORE_VALUE_MAX (1u << 20)
+#define STORE_OPS_MAX   128   /* of one transaction, as etcd's */
+
+struct store;
+
+struct store_options {
+	const char *url;         /* "sqlite:/var/lib/stube/scheduler/store.db" */
+	uint64_t keep_revisions; /* of the log, for watches that resume; 0: 100000 */
+	uint64_t keep_bytes;     /* of the log; 0: 64 MiB */
+};
+/* Errors: EINVAL a database of a newer version, or damaged; EBUSY another process has it (fenced by a lock). */
+err *store_open(struct loop *l, const struct store_options *options, struct store **ret) MUST_CHECK;
+/* Commits what was submitted. */
+void store_close(struct store *s);
+DEFINE_CLEANUP(struct store *, store_close)
+
+struct store_entry {
+	const char *key;
+	const char *value;
+	size_t len;
+	uint64_t created, modified; /* revisions */
+	int64_t lease;              /* 0: none */
+};
+/* Reads see all that is committed. Texts live in the arena, or until the callback returns. */
+err *store_get(struct store *s, struct arena *arena, const char *key, bool *ret_found, struct store_entry *ret) MUST_CHECK;
+typedef err *store_each_fn(const struct store_entry *entry, void *user);
+/* All keys with that prefix, in order, from the key after `after` (NULL: from the first), up to limit (0: all), of one
+ * moment, whose revision is *ret_revision. */
+err *store_list(struct store *s, const char *prefix, const char *after, size_t limit, store_each_fn *fn, void *user,
+		uint64_t *ret_revision) MUST_CHECK;
+uint64_t store_revision(struct store *s);
+
+/* ---- writes ---- */
+
+#define STORE_ANY    UINT64_MAX /* whatever is there */
+#define STORE_ABSENT 0          /* nothing may be there */
+enum store_op_kind { STORE_PUT, STORE_DELETE, STORE_CHECK /* compare only */ };
+struct store_op {
+	enum store_op_kind kind;
+	const char *key;
+	uint64_t expected;        /* revision of its last change, STORE_ABSENT or STORE_ANY */
+	const char *value;        /* PUT */
+	size_t len;
+	int64_t lease;            /* PUT: it goes when the lease ends; 0: none */
+};
+struct store_result {
+	err *error;               /* borrowed. NULL: all ops are in. ESTALE: ops[failed] was not as expected, nothing is in;
+	                             ENOSPC: the disk is full, nothing is in, reads go on, later writes are tried again */
+	size_t failed;
+	uint64_t revision;        /* of the transaction */
+};
+typedef void store_done_fn(const struct store_result *result, void *user);
+/* All or nothing, as one revision. Keys and values are copied. A key only once. */
+void store_submit(struct store *s, const struct store_op *ops, size_t count, store_done_fn *done, void *user);
+
+/* ---- events ---- */
+
+struct store_event {
+	uint64_t revision;
+	const char *key;
+	const char *value;        /* NULL: deleted */
+	size_t len;
+	uint64_t created;
+};
+typedef void store_event_fn(const struct store_event *event, void *user);
+/* From now on, of all keys. One subscriber: the cache. */
+void store_subscribe(struct store *s, store_event_fn *fn, void *user);
+
+/* What happened after a revision, oldest first, up to limit events (0: all). EKEYEXPIRED: no longer kept. */
+typedef err *store_history_fn(const struct store_event *event, void *user);
+err *store_history(struct store *s, uint64_t after, size_t limit, store_history_fn *fn, void *user) MUST_CHECK;
+
+/* ---- leases: keys that vanish when nobody renews them ---- */
+
+/* ttl in ns. Written when granted and ended only; renewals are in memory. After the store was opened, and after it
+ * has stood still for long, every lease begins with its whole ttl again. */
+typedef void store_lease_fn(err *error, int64_t id, void *user);
+void store_lease_grant(struct store *s, int64_t ttl, store_lease_fn *done, void *user);
+/* False: it has ended. */
+bool store_lease_keep(struct store *s, int64_t id) MUST_CHECK;
+void store_lease_revoke(struct store *s, int64_t id);
+
+struct store_stats {
+	uint64_t commits, transactions, conflicts, failures;
+	uint64_t bytes;           /* of the database and its log */
+	uint64_t keys;
+	double commit_seconds;    /* sum */
+	bool full;                /* the last write failed for want of space */
+};
+void store_stats(struct store *s, struct store_stats *ret);
+
+/* A consistent copy into a file that is not there yet. */
+err *store_snapshot(struct store *s, const char *path) MUST_CHECK;
