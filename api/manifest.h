@@ -4,6 +4,7 @@
 
 struct manifest_item {
 	struct object *object;
+	const json *tree;    /* as written: what the manifest says, without defaults */
 	const char *source;  /* "web.yaml:12": where it begins */
 };
 struct manifest {
