@@ -11,6 +11,7 @@ struct loop;
 struct loop_source; /* a descriptor, a timer; ended with loop_source_free(), also from inside its callback */
 
 err *loop_new(struct loop **ret) MUST_CHECK;
+/* Frees the sources that are left, too; what was posted and not yet called is dropped. */
 void loop_free(struct loop *l);
 DEFINE_CLEANUP(struct loop *, loop_free)
 #define auto_loop CLEANUP(loop_free)
@@ -18,6 +19,7 @@ DEFINE_CLEANUP(struct loop *, loop_free)
 /* Run until loop_stop(). Errors of the callbacks are their own affair; a failing loop_stop(l, e) is returned. */
 err *loop_run(struct loop *l) MUST_CHECK;
 void loop_stop(struct loop *l, err *e); /* e: taken, NULL for a good end */
+uint64_t loop_turns(const struct loop *l); /* callbacks so far: stands still while nothing happens */
 
 /* events: EPOLLIN and others of epoll(7). fd is borrowed. */
 typedef void loop_io_fn(uint32_t events, void *user);
@@ -34,7 +36,8 @@ int64_t clock_boot(void);
 typedef void loop_signal_fn(int signal, void *user);
 err *loop_signal(struct loop *l, int signal, loop_signal_fn *fn, void *user) MUST_CHECK;
 
-/* Called after each round of callbacks, before the loop sleeps: for what gathers work, as a store's group commit. */
+/* Called after each round of callbacks, before the loop sleeps, after 512 of them at the latest, and once
+ * when it stops: for what gathers work, as a store's group commit. */
 err *loop_after(struct loop *l, loop_fn *fn, void *user) MUST_CHECK;
 
 /* From any thread: have fn(user) called in the loop's thread, in order. Never fails: it aborts without memory. */
@@ -48,5 +51,6 @@ void loop_ready(struct loop *l);
 void loop_status(struct loop *l, const char *text);
 void loop_stopping(struct loop *l);
 
-/* A socket handed over by the service manager under that name (LISTEN_FDNAMES), or -1. */
+/* A socket handed over by the service manager under that name (LISTEN_FDNAMES), yours; or -1. Each is given
+ * once. */
 int loop_listen_fd(const char *name);
