@@ -4,11 +4,13 @@
 #include "base/err.h"
 #include "base/json.h"
 
-/* *ret: `target` (NULL: absent) with `patch` merged in; shares what did not change with both. */
+/* *ret: `target` (NULL: absent) with `patch` merged in; shares what did not change with both. Objects that were merged
+ * stand at no line. */
 err *patch_merge(struct arena *arena, const json *target, const json *patch, json **ret) MUST_CHECK;
 
-/* The patch that makes `to` of `from`; an empty object when they are the same. */
+/* The patch that makes `to` of `from`; an empty object when they are the same. A null in an object of `to` is as
+ * absent: merge patches cannot say it. */
 err *patch_diff(struct arena *arena, const json *from, const json *to, json **ret) MUST_CHECK;
 
-/* Same content; the order of members does not count. */
+/* Same content; the order of members does not count, numbers are the same when they are written alike. */
 bool json_equal(const json *a, const json *b);
