@@ -2,7 +2,9 @@
  *
  *	RUN/agent/                       gone after a reboot, as RUN (agent/place.h)
  *	DATA/agent/pods/UID/pod.json     the record (versioned): the Pod as wanted, what was decided once (ids, sandbox)
- *	DATA/agent/pods/UID/...          what its containers keep: records, logs, exit records, emptyDir volumes
+ *	DATA/agent/pods/UID/volumes/     its emptyDir volumes on disk
+ *	DATA/agent/containers/NAME/      what its sandbox and containers keep, as agent/local.h draws it; NAME is UID-s-ATTEMPT
+ *	                                 and UID-INDEX-ATTEMPT, so that no attempt is ever made twice
  *	DATA/agent/volumes/NAMESPACE/CLAIM-UID/   local persistent volumes, which outlive Pods
  *
  * All calls and callbacks are in the loop's thread; pulls, starts and stops run in a few threads of their own, at
@@ -10,11 +12,9 @@
  * what is there. A Pod (UID) whose containers have been started once is never started anew as if it were unknown: its
  * record was on the disk before. */
 #pragma once
-#include <stdatomic.h>
 #include "api/claim.h"
 #include "api/pod.h"
 #include "base/err.h"
-#include "images/store.h"
 #include "net/loop.h"
 
 struct pods;
@@ -22,12 +22,16 @@ struct pods;
 struct pods_options {
 	struct loop *loop;
 	const char *programs;      /* folder of stube-monitor and stube-runtime; NULL: this program's */
-	struct image_store *store;
+	const char *store;         /* path of the image store, opened for each operation so that gc can run; NULL: the
+	                              usual place (image_store_place()) */
 	const char *node;          /* our name, for logs */
+	const char *address;       /* of this machine: status.hostIP, and podIP with hostNetwork; NULL: not known yet */
 	const char *runtime;       /* NULL: stube-runtime */
 	const char *cgroup_manager;/* NULL: as the runtime does */
 	unsigned workers;          /* threads; 0: 4 */
 	unsigned pulls;            /* at once; 0: 2 */
+	int64_t backoff_first;     /* ns until the second restart or try in a row, doubled each time ...; 0: 10 s */
+	int64_t backoff_max;       /* ... up to this; counting begins anew after running for twice this; 0: 5 min */
 	const char *auth_file;     /* of the registry; NULL: the usual ones */
 	const char *const *unverified; /* registries, as http_options */
 	/* A Pod's status is new: to be told to the API. The Pod's texts live until the call returns. */
@@ -63,6 +67,10 @@ void pods_contact(struct pods *p, enum pods_contact contact);
 /* When the lease that we hold runs out, CLOCK_BOOTTIME and wall clock, written beside the records at most once a
  * second, so that a restart knows. */
 void pods_lease(struct pods *p, int64_t boottime_end);
+/* The same as it was last told, also to the program before us; after a reboot counted on by the wall clock. 0: never. */
+int64_t pods_lease_end(const struct pods *p);
+/* The node's address has become known, or another one. */
+void pods_address(struct pods *p, const char *address);
 
 struct pods_count {
 	unsigned pods, running, containers, restarts;
