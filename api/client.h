@@ -15,6 +15,7 @@ struct api_query {
 	const char *labels, *fields;    /* selectors; NULL: all */
 	const char *resource_version;   /* of a watch: events after it; NULL: from now */
 	unsigned limit;                 /* a page's; 0: the client's own, api_list() reads all pages */
+	int64_t timeout;                /* ns: the server ends a watch after so long (timeoutSeconds); 0: its own */
 	bool dry_run;                   /* of writes: check and answer, store nothing */
 };
 
@@ -75,6 +76,9 @@ err *api_watch(struct api_client *c, const struct kind *kind, const char *namesp
 typedef void watch_trouble_fn(const err *e, void *user);
 err *api_follow(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
 		watch_fn *fn, watch_trouble_fn *trouble, void *user, const atomic_bool *cancel) MUST_CHECK;
+
+/* A GET of a plain path of a node's agent ("/metrics", "/pods"), found through the Node's status as the streams below. */
+err *api_node_raw(struct api_client *c, const char *node, const char *path, struct str *out) MUST_CHECK;
 
 /* ---- streams of an agent: logs and exec, found through the Pod's node ---- */
 
