@@ -60,6 +60,7 @@ enum watch_type { WATCH_ADDED = 1, WATCH_MODIFIED, WATCH_DELETED, WATCH_BOOKMARK
 struct watch_event {
 	enum watch_type type;
 	const struct object *object; /* NULL for BOOKMARK and SYNCED; lives until the callback returns */
+	const json *tree;            /* the same as it came, for a strict look (object_decode_tree()) at what is to be run */
 	const char *resource_version;
 };
 /* An error ends the watch and is what the call returns. */
