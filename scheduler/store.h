@@ -24,7 +24,8 @@ struct store_options {
 	uint64_t keep_revisions; /* of the log, for watches that resume; 0: 100000 */
 	uint64_t keep_bytes;     /* of the log; 0: 64 MiB */
 };
-/* Errors: EINVAL a database of a newer version, or damaged; EBUSY another process has it (fenced by a lock). */
+/* Errors: EINVAL a database of a newer version, of another program, or damaged; EBUSY another process has it (fenced by
+ * a lock, names the process). The store is closed before the loop is freed, and the loop does not turn between. */
 err *store_open(struct loop *l, const struct store_options *options, struct store **ret) MUST_CHECK;
 /* Commits what was submitted. */
 void store_close(struct store *s);
@@ -60,13 +61,14 @@ struct store_op {
 	int64_t lease;            /* PUT: it goes when the lease ends; 0: none */
 };
 struct store_result {
-	err *error;               /* borrowed. NULL: all ops are in. ESTALE: ops[failed] was not as expected, nothing is in;
-	                             ENOSPC: the disk is full, nothing is in, reads go on, later writes are tried again */
+	err *error;               /* borrowed. NULL: all ops are in. Else nothing is. ESTALE: ops[failed] was not as expected;
+	                             ENOENT: its lease has ended; EINVAL, EFBIG: out of bounds; ENOSPC: the disk is full,
+	                             EIO: it fails: reads go on, later writes are tried again; ECANCELED: being closed */
 	size_t failed;
-	uint64_t revision;        /* of the transaction */
+	uint64_t revision;        /* of the transaction; one that changed nothing counts none and has the last */
 };
 typedef void store_done_fn(const struct store_result *result, void *user);
-/* All or nothing, as one revision. Keys and values are copied. A key only once. */
+/* All or nothing, as one revision. Keys and values are copied; it aborts without memory. A key only once. */
 void store_submit(struct store *s, const struct store_op *ops, size_t count, store_done_fn *done, void *user);
 
 /* ---- events ---- */
@@ -82,7 +84,8 @@ typedef void store_event_fn(const struct store_event *event, void *user);
 /* From now on, of all keys. One subscriber: the cache. */
 void store_subscribe(struct store *s, store_event_fn *fn, void *user);
 
-/* What happened after a revision, oldest first, up to limit events (0: all). EKEYEXPIRED: no longer kept. */
+/* What happened after a revision, oldest first, up to limit events (0: all). EKEYEXPIRED: no longer kept, or not yet
+ * reached (a copy was put back): read everything again. */
 typedef err *store_history_fn(const struct store_event *event, void *user);
 err *store_history(struct store *s, uint64_t after, size_t limit, store_history_fn *fn, void *user) MUST_CHECK;
 
