@@ -106,6 +106,10 @@ void loop_status(struct loop *l UNUSED, const char *text UNUSED)
 void loop_stopping(struct loop *l UNUSED)
 {
 }
+uint64_t loop_turns(const struct loop *l UNUSED)
+{
+	return 0;
+}
 int loop_listen_fd(const char *name UNUSED)
 {
 	return -1;
