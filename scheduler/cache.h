@@ -21,7 +21,8 @@ struct entry {
 struct entry *entry_ref(const struct entry *e);
 void entry_unref(struct entry *e);
 
-/* Reads the whole store. A value that does not decode is an error that names its key. */
+/* Reads the whole store, and hears of its changes. A value that does not decode is an error that names its
+ * key. Close the store before cache_free(). */
 err *cache_open(struct store *store, struct cache **ret) MUST_CHECK;
 void cache_free(struct cache *c);
 
@@ -39,8 +40,25 @@ void cache_each_on_node(const struct cache *c, const char *node, cache_each_fn *
 void cache_each_owned(const struct cache *c, const char *owner_uid, cache_each_fn *fn, void *user);
 void cache_each_mounting(const struct cache *c, const char *namespace, const char *claim, cache_each_fn *fn, void *user);
 size_t cache_count(const struct cache *c, enum kind_id kind);
+/* Anything at all in that namespace. */
+bool cache_has_any(const struct cache *c, const char *namespace);
 uint64_t cache_revision(const struct cache *c);
 
 /* before: NULL: it is new; after: NULL: it is gone. In the order of revisions; many subscribers, in the order of joining. */
 typedef void cache_change_fn(const struct entry *before, const struct entry *after, uint64_t revision, void *user);
 err *cache_subscribe(struct cache *c, cache_change_fn *fn, void *user) MUST_CHECK;
+
+/* What the store does not keep, such as when a Lease was renewed: the entry gets another content at the same
+ * revision, and nobody is told. */
+err *cache_refresh(struct cache *c, const struct entry *e, const struct object *object) MUST_CHECK;
+
+/* The store's key of an object: "/pods/NAMESPACE/NAME", "/nodes/NAME". Cut where it would be too long for the
+ * store. */
+void cache_key(struct str *out, const struct kind *kind, const char *namespace, const char *name);
+struct str;
+
+/* An entry of its own from a stored value, as the cache makes them: for reading the store's history. */
+err *cache_decode(const char *key, const char *value, size_t len, uint64_t created, uint64_t revision,
+		  struct entry **ret) MUST_CHECK;
+/* The kind that a key is of, or NULL. */
+const struct kind *cache_key_kind(const char *key);

@@ -8,8 +8,13 @@
 #include "scheduler/cache.h"
 
 struct objects;
+/* Makes the Namespaces "default" and LEASE_NAMESPACE when they are missing. cache may be no older than store.
+ * Close the store before objects_free(), so that no answer is on its way. */
 err *objects_new(struct loop *l, struct store *store, struct cache *cache, struct objects **ret) MUST_CHECK;
 void objects_free(struct objects *o);
+/* How long a node's Lease lives without renewal, in ns; 40 s unless told. It is written into each Lease in
+ * LEASE_NAMESPACE. */
+void objects_set_lease(struct objects *o, int64_t ttl);
 
 /* error and entry are borrowed; one of them is NULL. After a deletion: the object as it was, or as it is on its way out. */
 typedef void objects_done_fn(const err *error, const struct entry *entry, void *user);
@@ -27,18 +32,32 @@ err *objects_create(struct objects *o, const struct object *object, const struct
  * its image list and tolerations, a selector, a binding). A Pod's spec.nodeName is written by objects_bind() only. */
 err *objects_replace(struct objects *o, const struct object *object, const struct write *w) MUST_CHECK;
 
+/* The same from a JSON merge patch of what is there; copied. Tried again when somebody else was faster,
+ * unless the patch names a resourceVersion. */
+err *objects_patch(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
+		   const char *patch, size_t len, const struct write *w) MUST_CHECK;
+
+/* Change the object as it is at the moment of writing: fn changes `draft`, a deep copy of it in the arena;
+ * called again when somebody else was faster. user must live until done. As objects_replace() otherwise. */
+typedef err *objects_change_fn(struct arena *arena, struct object *draft, void *user);
+err *objects_change(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
+		    objects_change_fn *fn, void *fn_user, const struct write *w) MUST_CHECK;
+
 struct delete_options {
 	const char *uid, *resource_version; /* preconditions; NULL */
 	const int64_t *grace;     /* seconds, NULL: the object's; 0: at once */
 	bool orphan;
 };
-/* A Pod that is bound gets its deletion time, and goes when its agent deletes it with grace 0; one that is not bound, or is
- * over, goes at once. Owned objects go after their owner (scheduler/collect.c). A Namespace is emptied first. */
+/* A Pod that is bound gets its deletion time, and goes when its agent deletes it with grace 0; one that is
+ * not bound, or is over, goes at once. Owned objects go after their owner (scheduler/collect.c). A claim that
+ * Pods mount goes after them. A Namespace is marked Terminating by the first call, and removed by a call that
+ * finds it marked and empty. EINVAL: orphan, and it owns more than 127 objects (one transaction). */
 err *objects_delete(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
 		    const struct delete_options *how, const struct write *w) MUST_CHECK;
 
-/* Bind Pods to nodes in one transaction, each compared with the revision that placement saw; a Pod's claims are bound
- * with it. done: once, with the first error; the Pods that were not as expected stay as they are and come again. */
+/* Bind Pods to nodes, each in a transaction of its own (committed together, see scheduler/store.h;
+ * docs/decisions/0065), compared with the revision that placement saw; a Pod's claims are bound with it.
+ * done: once, with the first error; the Pods that were not as expected stay as they are and come again. */
 struct binding {
 	const struct entry *pod;
 	const char *node;
