@@ -6,12 +6,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/path.h"
 #include "registry/auth-internal.h"
-#include "registry/base64.h"
 
 /* An auth file, its directory locked against another login that runs at the same time. */
 struct auth_file {

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "registry/auth-internal.h"
-#include "registry/base64.h"
 
 void auth_done(struct auth *a)
 {

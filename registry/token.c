@@ -2,9 +2,9 @@
  * Spec: distribution "Token Authentication Specification", "OAuth 2 Token Authentication". */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "registry/base64.h"
 #include "registry/client-internal.h"
 
 #define TOKEN_ANSWER_MAX (256 * 1024)

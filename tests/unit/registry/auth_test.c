@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "registry/auth-internal.h"
-#include "registry/base64.h"
 
 static char dir[] = "/tmp/stube-auth-XXXXXX";
 

@@ -1,5 +1,5 @@
-/* registry/base64.c: base64 as RFC 4648 section 4, for credentials. */
-#include "registry/base64.h"
+/* base/base64.c: base64 as RFC 4648 section 4, for credentials. */
+#include "base/base64.h"
 
 #include <string.h>
 

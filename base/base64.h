@@ -1,4 +1,4 @@
-/* registry/base64.h: base64 as RFC 4648 section 4, for credentials. */
+/* base/base64.h: base64 as RFC 4648 section 4, for credentials. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
