@@ -233,18 +233,18 @@ static int on_seek(void *user, curl_off_t offset, int origin)
 static err *time_check(struct transfer *t, uint64_t uploaded)
 {
 	const struct http_request *q = t->hop->request;
-	int64_t now = clock_monotonic(), stall = t->hop->client->stall_timeout;
+	int64_t now = clock_monotonic(), stall = q->stall_timeout ? q->stall_timeout : t->hop->client->stall_timeout;
 	if (q->cancel && atomic_load(q->cancel))
 		return err_new(ECANCELED, "cancelled");
 	if (q->deadline && now >= q->deadline)
 		return err_new(ETIMEDOUT, "not finished in the time allowed");
-	if (!t->window_start)
+	if (!t->window_start || stall < 0)
 		return NULL; /* connecting has its own limit */
 	if (q->body.length && uploaded >= q->body.length && !t->received)
 		stall *= BODY_SENT_FACTOR;
 	if (now - t->window_start < stall)
 		return NULL;
-	if (t->window_bytes < SLOW_BYTES)
+	if (t->window_bytes < (q->stall_timeout ? 1 : SLOW_BYTES))
 		return err_new(ETIMEDOUT, "stalled: %llu bytes in %lld seconds",
 			       (unsigned long long)t->window_bytes,
 			       (long long)(stall / (int64_t)NSEC_PER_SEC));
@@ -305,8 +305,9 @@ static err *make_headers(const struct hop *hop, struct curl_slist **ret)
 
 static void set_method(CURL *easy, const struct http_request *q, struct transfer *t)
 {
-	/* libcurl repeats a request by itself when a kept connection breaks; appending twice is no repeating. */
-	if (str_equal(q->method, "PATCH"))
+	/* libcurl repeats a request by itself when a kept connection breaks; a registry's appending twice is no
+	 * repeating, merging twice is. */
+	if (str_equal(q->method, "PATCH") && !t->hop->client->own)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (str_equal(q->method, "HEAD")) {
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -340,7 +341,7 @@ static bool is_unverified(const struct http_client *c, const struct origin *o)
 
 static err *set_tls(CURL *easy, const struct hop *hop, const struct certs *certs)
 {
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	TRY(http_identify(hop->client, easy));
 	if (is_unverified(hop->client, &hop->url->origin)) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -391,51 +392,6 @@ static void set_options(CURL *easy, const struct hop *hop, struct transfer *t, c
 	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, t);
 }
 
-/* ---- what libcurl says, in our words ---- */
-
-/* clang-format off */
-static const struct {
-	CURLcode code;
-	int error;
-	const char *text;
-} failures[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST,     EHOSTUNREACH, "no address is known for the host" },
-	{ CURLE_COULDNT_RESOLVE_PROXY,    EHOSTUNREACH, "no address is known for the proxy" },
-	{ CURLE_COULDNT_CONNECT,          ECONNREFUSED, "cannot connect" },
-	{ CURLE_OPERATION_TIMEDOUT,       ETIMEDOUT,    "no connection in the time allowed" },
-	{ CURLE_GOT_NOTHING,              ECONNRESET,   "the connection was closed without an answer" },
-	{ CURLE_PARTIAL_FILE,             ECONNRESET,   "the connection was closed in the middle of the answer" },
-	{ CURLE_SEND_ERROR,               ECONNRESET,   "the connection broke while sending" },
-	{ CURLE_RECV_ERROR,               ECONNRESET,   "the connection broke while receiving" },
-	{ CURLE_SEND_FAIL_REWIND,         ECONNRESET,   "the connection broke while sending" },
-	{ CURLE_PEER_FAILED_VERIFICATION, EKEYREJECTED, "the server's certificate is not trusted" },
-	{ CURLE_SSL_CACERT_BADFILE,       EKEYREJECTED, "the trusted certificates cannot be read" },
-	{ CURLE_SSL_CERTPROBLEM,          EKEYREJECTED, "the client certificate cannot be used" },
-	{ CURLE_SSL_CONNECT_ERROR,        EPROTO,       "the TLS handshake failed" },
-	{ CURLE_OUT_OF_MEMORY,            ENOMEM,       "out of memory" },
-};
-/* clang-format on */
-
-static err *transfer_error(CURL *easy, CURLcode code, const char *message)
-{
-	int error = EPROTO;
-	const char *text = "not an answer of the HTTP protocol";
-	for (size_t i = 0; i < ARRAY_LEN(failures); i++)
-		if (failures[i].code == code) {
-			error = failures[i].error;
-			text = failures[i].text;
-		}
-	long os_error = 0;
-	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
-	if (code == CURLE_COULDNT_CONNECT && os_error > 0)
-		return err_code((int)os_error, "%s", text);
-	if (strstr(message, "alert") && strstr(message, "certificate")) { /* TLS 1.3 says so after the handshake */
-		error = EKEYREJECTED;
-		text = "the server wants another client certificate, or one at all";
-	}
-	return err_wrap(err_new(error, "%s", *message ? message : curl_easy_strerror(code)), "%s", text);
-}
-
 static err *run(CURL *easy, const struct hop *hop, struct transfer *t)
 {
 	auto_str struct str proxy = STR_INIT(4096);
@@ -443,7 +399,8 @@ static err *run(CURL *easy, const struct hop *hop, struct transfer *t)
 	char message[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers = NULL;
 
-	proxy_for(&hop->url->origin, &proxy);
+	if (!hop->client->own)
+		proxy_for(&hop->url->origin, &proxy);
 	TRY(str_check(&proxy));
 	t->proxied = proxy.len > 0;
 	if (hop->url->origin.tls)
@@ -466,7 +423,7 @@ static err *run(CURL *easy, const struct hop *hop, struct transfer *t)
 	/* Enough is known when the final status stands and nobody wants more of the body. A server that
 	 * answers before it has read an upload, and closes, has answered too. */
 	bool answered = t->headers_complete && !is_success(t);
-	e = code && !(t->enough || answered) ? transfer_error(easy, code, message) : NULL;
+	e = code && !(t->enough || answered) ? http_transfer_error(easy, code, message) : NULL;
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	if (!e && !t->headers_complete)
 		e = err_new(EPROTO, "the answer ended before its headers did");

@@ -12,6 +12,9 @@ struct http_client {
 	char *user_agent;
 	struct strv certs_dirs, unverified;
 	int64_t connect_timeout, stall_timeout;
+	bool own; /* one cluster's servers: `ca` to unix_socket of struct http_options */
+	const char *ca, *cert, *key;
+	char *unix_socket;
 	CURLSH *share; /* names and TLS sessions */
 	pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
 	pthread_mutex_t lock; /* of idle */
@@ -30,6 +33,12 @@ struct hop {
 	struct http_response *response; /* filled */
 };
 err *http_hop(CURL *easy, const struct hop *hop) MUST_CHECK;
+
+/* The options that say who is trusted, who we are and by what socket, for an origin with TLS or without. */
+err *http_identify(const struct http_client *c, CURL *easy) MUST_CHECK;
+
+/* What libcurl says, in our words. message: of CURLOPT_ERRORBUFFER. */
+err *http_transfer_error(CURL *easy, CURLcode code, const char *message) MUST_CHECK;
 
 /* The proxy for an origin from the environment; `out` stays empty for none. */
 void proxy_for(const struct origin *origin, struct str *out);

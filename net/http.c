@@ -70,12 +70,22 @@ err *http_client_new(const struct http_options *options, struct http_client **re
 	for (size_t i = 0; i < ARRAY_LEN(c->share_locks); i++)
 		pthread_mutex_init(&c->share_locks[i], NULL);
 	c->certs_dirs.max = c->unverified.max = 256;
+	c->own = options->ca || options->cert || options->key || options->unix_socket;
+	c->ca = options->ca;
+	c->cert = options->cert;
+	c->key = options->key;
+	if (!c->cert != !c->key)
+		return err_new(EINVAL, c->cert ? "a certificate without its key" : "a key without its certificate");
 	c->connect_timeout = options->connect_timeout ? options->connect_timeout : 20 * (int64_t)NSEC_PER_SEC;
 	c->stall_timeout = options->stall_timeout ? options->stall_timeout : 30 * (int64_t)NSEC_PER_SEC;
 	c->user_agent = strdup(options->user_agent);
 	if (!c->user_agent)
 		return err_oom();
-	if (options->certs_dirs)
+	if (options->unix_socket && !(c->unix_socket = strdup(options->unix_socket)))
+		return err_oom();
+	if (c->own)
+		;
+	else if (options->certs_dirs)
 		add_all(&c->certs_dirs, options->certs_dirs);
 	else
 		usual_certs_dirs(&c->certs_dirs);
@@ -101,6 +111,7 @@ void http_client_free(struct http_client *c)
 	strv_done(&c->certs_dirs);
 	strv_done(&c->unverified);
 	free(c->user_agent);
+	free(c->unix_socket);
 	free(c);
 }
 
@@ -208,6 +219,8 @@ static err *walk(struct http_client *c, CURL *easy, const struct http_request *q
 			chain->reach = r->peer;
 		if (!is_redirect(r))
 			break;
+		if (c->own)
+			return err_new(EPERM, "answered with a redirect (%d), which a server of the cluster must not", r->status);
 		TRY(follow(chain, q, r));
 		enum reach first_peer = r->peer;
 		http_response_done(r);

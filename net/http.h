@@ -35,10 +35,11 @@ struct http_options {
 	const char *const *unverified;  /* HOST[:PORT] whose certificate is not checked; ends with NULL */
 	int64_t connect_timeout;        /* nanoseconds; 0: 20 s */
 	int64_t stall_timeout;          /* no byte moved for so long ends a request; 0: 30 s */
-	/* For one server of our own (api/client.h), instead of certs_dirs. PEM text, borrowed for the client's life. */
-	const char *ca;                 /* trust this authority only */
-	const char *cert, *key;         /* who we are; sent to `identity_origin` and to origins in `ca`'s trust */
-	const char *unix_socket;        /* connect here, whatever the URL's host; proxies are not used */
+	/* For servers of our own cluster (api/client.h): with any of these, certs_dirs and proxies are not used and a
+	   redirect is an error, so that nobody but whom a URL names is shown who we are. */
+	const char *ca;                 /* PEM text, borrowed for the client's life: trust this authority only */
+	const char *cert, *key;         /* PEM text, the same: who we are; both or none */
+	const char *unix_socket;        /* connect here, whatever the URL's host */
 };
 
 err *http_client_new(const struct http_options *options, struct http_client **ret) MUST_CHECK;
@@ -80,6 +81,7 @@ struct http_request {
 	http_sink_fn *sink;            /* may be NULL: the body is dropped */
 	http_sent_fn *sent;            /* may be NULL */
 	void *user;
+	int64_t stall_timeout;         /* instead of the client's: then any byte counts; -1: none; 0: the client's */
 	int64_t deadline;              /* clock_monotonic() at which it ends with ETIMEDOUT; 0: none */
 	const atomic_bool *cancel;     /* becomes true: ends with ECANCELED within a second; may be NULL */
 };
