@@ -186,6 +186,11 @@ static err *decode_enum(const struct decoder *d, const struct where *w, const st
 		*(int *)value = name->value;
 		return NULL;
 	}
+	if (d->lenient) {
+		*(int *)value = 0;
+		*ret_skip = true;
+		return NULL;
+	}
 	if (!(type->flags & WARN))
 		return fail(d, w, "unknown %s '%.200s'", type->name, w->node->text);
 	warn(d, w, "unknown %s '%.200s', ignored", type->name, w->node->text);
@@ -294,9 +299,18 @@ static err *decode_unsupported(const struct decoder *d, const struct where *w, c
 {
 	json *usual = NULL;
 
+	if (d->lenient)
+		return NULL;
 	if (field->absent)
 		TRY(json_parse(d->arena, "default", field->absent, strlen(field->absent), &usual));
 	return usual && says_nothing(w->node, usual) ? NULL : fail(d, w, "is not supported");
+}
+
+static bool is_given(const struct field *field, const json *node)
+{
+	if (!node || node->kind == JSON_NULL)
+		return false;
+	return !(field->flags & EMPTY_ABSENT) || node->kind != JSON_STRING || *node->text;
 }
 
 static err *decode_field(const struct decoder *d, const struct where *w, const struct field *field,
@@ -307,7 +321,7 @@ static err *decode_field(const struct decoder *d, const struct where *w, const s
 
 	if (field->flags & IGNORED)
 		return NULL;
-	if (!node || node->kind == JSON_NULL) {
+	if (!is_given(field, node)) {
 		if (field->flags & REQUIRED)
 			return fail(d, &inner, "required but missing");
 		return decode_absent(d, w, field, object + field->offset);
@@ -333,7 +347,7 @@ static err *check_unknown(const struct decoder *d, const struct where *w, const 
 
 		if (find_field(type->fields, member->key))
 			continue;
-		if (type->flags & STRICT)
+		if ((type->flags & STRICT) && !d->lenient)
 			return fail(d, &inner, "unknown field");
 		if (d->unknown) {
 			auto_str struct str path = STR_INIT(4096);

@@ -48,6 +48,7 @@ enum type_flags {
 	NOT_EMPTY = 1 << 2, /* string, array, map: at least one byte or item */
 	KEEP_EMPTY = 1 << 3, /* array, map: written even when empty */
 	OR_NUMBER = 1 << 4,  /* text: a JSON number is understood too, as it is written */
+	AS_NUMBER = 1 << 5,  /* text: written as a JSON number while it is digits only */
 };
 
 enum field_flags {
@@ -56,6 +57,7 @@ enum field_flags {
 	                         has a default, that value and empty ones are accepted */
 	IGNORED = 1 << 2,     /* known, accepted, without effect (of another platform, obsolete) */
 	OMIT_ZERO = 1 << 3,   /* encode: leave out while all bytes of the value are zero */
+	EMPTY_ABSENT = 1 << 4, /* a string: "" is an absent value, as Go's encoders write it */
 };
 
 struct enum_name {
@@ -149,6 +151,9 @@ struct decoder {
 	struct strv *warnings; /* may be NULL: dropped; lines like "config.json:3:9: a.b[1]: ..." */
 	struct strv *unknown;  /* may be NULL; paths of unknown keys that were passed over */
 	const json *tree;      /* set while rules run, so that their messages find the line */
+	/* For documents of a program that may be newer, never for what is to be run: unknown keys of STRICT objects
+	 * and UNSUPPORTED fields are passed over, an unknown enum value is left out of a list and 0 elsewhere. */
+	bool lenient;
 };
 
 /* Parse `text` and decode it as `type` into *value (type->size bytes), then apply `rules` (ends with

@@ -109,7 +109,10 @@ static void encode_own_text(struct json_writer *w, const struct type *type, cons
 	auto_str struct str text = STR_INIT(4096);
 
 	type->format(value, &text);
-	json_string(w, text.data);
+	if ((type->flags & AS_NUMBER) && text.len > 0 && strspn(text.data, "0123456789") == text.len)
+		json_number_text(w, text.data);
+	else
+		json_string(w, text.data);
 }
 
 void encode(struct json_writer *w, const struct type *type, const void *value)
