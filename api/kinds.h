@@ -26,6 +26,7 @@ struct kind {
 	bool namespaced;
 	bool status;             /* has a status, which only /status writes */
 	bool scale;              /* has /scale */
+	bool label_name;         /* its name is a label (63 bytes), not a subdomain (253) */
 	const struct type *type; /* of the whole object */
 	const struct rule *rules;
 	size_t spec_offset, status_offset; /* of those members; 0: it has none */

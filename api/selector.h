@@ -23,6 +23,9 @@ extern const struct type t_label_selector;
 bool label_selector_matches(const struct label_selector *s, const struct string_map *labels);
 bool label_selector_is_empty(const struct label_selector *s);
 
+/* One requirement, as node affinity uses them too. */
+bool selector_requirement_matches(const struct selector_requirement *r, const struct string_map *labels);
+
 /* "app=web,tier in (a, b),stage!=test,!legacy". NULL or "": everything. EINVAL names the place. */
 err *label_selector_parse(struct arena *arena, const char *text, const struct label_selector **ret) MUST_CHECK;
 void label_selector_format(const struct label_selector *s, struct str *out);

@@ -91,7 +91,7 @@ static void test_refusals_name_place_and_field(void **state)
 		{ "\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"fieldRef\":{}}}]}]",
 		  "spec.containers[0].env[0].valueFrom: is not supported" },
 		{ "\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80,\"hostPort\":80}]}]",
-		  "spec.containers[0].ports[0].hostPort: is not supported" },
+		  "spec.containers[0].ports[0].hostPort: is not supported without hostNetwork" },
 		{ "\"containers\":[{\"name\":\"a\",\"workingDir\":\"/a/../b\"}]",
 		  "spec.containers[0].workingDir: '/a/../b' must not contain '..'" },
 	};
@@ -109,7 +109,7 @@ static void test_rules_between_fields(void **state)
 	(void)state;
 	static const struct { const char *spec, *error; } rows[] = {
 		{ "\"volumes\":[{\"name\":\"v\"}],\"containers\":[{\"name\":\"a\"}]",
-		  "spec.volumes[0]: needs one source: emptyDir or hostPath" },
+		  "spec.volumes[0]: needs one source: emptyDir, hostPath or persistentVolumeClaim" },
 		{ "\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}},{\"name\":\"v\",\"emptyDir\":{}}],"
 		  "\"containers\":[{\"name\":\"a\"}]",
 		  "spec.volumes[1]: there is another volume 'v'" },
