@@ -23,9 +23,9 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_GET] = "SELECT key, value, created, modified, lease FROM kv WHERE key = ?",
 	[SQL_LOOK] = "SELECT created, modified FROM kv WHERE key = ?",
-	[SQL_PUT] = "INSERT INTO kv (key, value, created, modified, lease) VALUES (?, ?, ?, ?, ?)"
-		    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified = excluded.modified,"
-		    " lease = excluded.lease",
+	[SQL_PUT] = ("INSERT INTO kv (key, value, created, modified, lease) VALUES (?, ?, ?, ?, ?)"
+		     " ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified = excluded.modified,"
+		     " lease = excluded.lease"),
 	[SQL_DELETE] = "DELETE FROM kv WHERE key = ?",
 	[SQL_LOG] = "INSERT INTO log (place, key, value, created, size) VALUES (?, ?, ?, ?, ?)",
 	[SQL_PRUNE] = "DELETE FROM log WHERE place < ? RETURNING size",
@@ -47,15 +47,17 @@ static const char schema[] =
 
 err *sqlite_error(struct sqlite_store *s, const char *what)
 {
-	int code = sqlite3_errcode(s->db) & 0xff;
+	int extended = sqlite3_extended_errcode(s->db), code = extended & 0xff;
 	int cause = sqlite3_system_errno(s->db);
 
-	if (code == SQLITE_FULL ||
-	    (code == SQLITE_IOERR && (cause == EDQUOT || cause == EFBIG || cause == ENOSPC)))
+	if (code == SQLITE_FULL)
 		return err_new(ENOSPC, "%s: no space is left on the disk", what);
+	/* A quota, or a limit of file sizes; write(2)'s errno is not kept. */
+	if (extended == SQLITE_IOERR_WRITE)
+		return err_new(ENOSPC, "%s: the disk takes no more: %s", what, sqlite3_errmsg(s->db));
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return err_new(EINVAL, "%s: the database is damaged: %s", what, sqlite3_errmsg(s->db));
-	if (cause && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN))
+	if (cause && code == SQLITE_CANTOPEN)
 		return err_wrap(err_code(cause, "%s", sqlite3_errmsg(s->db)), "%s", what);
 	return err_new(code == SQLITE_NOMEM ? ENOMEM : EIO, "%s: %s", what, sqlite3_errmsg(s->db));
 }

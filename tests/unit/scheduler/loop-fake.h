@@ -84,8 +84,8 @@ void loop_stop(struct loop *l UNUSED, err *e)
 {
 	err_free(e);
 }
-err *loop_io(struct loop *l UNUSED, int fd UNUSED, uint32_t events UNUSED, loop_io_fn *fn UNUSED, void *user UNUSED,
-	     struct loop_source **ret UNUSED)
+err *loop_io(struct loop *l UNUSED, int fd UNUSED, uint32_t events UNUSED, loop_io_fn *fn UNUSED,
+	     void *user UNUSED, struct loop_source **ret UNUSED)
 {
 	return err_new(ENOSYS, "a fake loop has no descriptors");
 }

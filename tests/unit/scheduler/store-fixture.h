@@ -16,7 +16,8 @@ struct fixture {
 	struct str told; /* "5 /k=v" for each event, "done 5" or "failed 1: why" for each answer */
 };
 
-static int fixture_remove(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *ftw UNUSED)
+static int fixture_remove(const char *path, const struct stat *st UNUSED, int type UNUSED,
+			  struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }
@@ -98,11 +99,11 @@ DEFINE_CLEANUP_OF(struct fixture, fixture_done_with)
 #define auto_fixture CLEANUP(fixture_done_with)
 
 /* What was told since the last time. */
-#define assert_told(f, text)                                    \
-	do {                                                    \
-		loop_settle((f)->loop);                         \
-		assert_string_equal((f)->told.data, (text));    \
-		str_clear(&(f)->told);                          \
+#define assert_told(f, text)                                 \
+	do {                                                 \
+		loop_settle((f)->loop);                      \
+		assert_string_equal((f)->told.data, (text)); \
+		str_clear(&(f)->told);                       \
 	} while (0)
 
 static UNUSED struct store_op op_put(const char *key, uint64_t expected, const char *value)
@@ -162,7 +163,8 @@ static UNUSED err *add_key(const struct store_entry *e, void *user)
 	return NULL;
 }
 
-static UNUSED void assert_list(struct fixture *f, const char *prefix, const char *after, size_t limit, const char *keys)
+static UNUSED void assert_list(struct fixture *f, const char *prefix, const char *after, size_t limit,
+			       const char *keys)
 {
 	auto_str struct str actual = STR_INIT(1 << 20);
 	uint64_t revision = 0;

@@ -14,7 +14,8 @@ static void test_what_was_put_is_there_with_the_revisions_of_its_first_and_last_
 	submit_one(&f, op_put("/Pod/default/a", STORE_ABSENT, "1"));
 	submit_one(&f, op_put("/Pod/default/b", STORE_ABSENT, "2"));
 	submit_one(&f, op_put("/Pod/default/a", 1, "3"));
-	assert_told(&f, "1 /Pod/default/a=1\ndone 1\n2 /Pod/default/b=2\ndone 2\n3 /Pod/default/a=3\ndone 3\n");
+	assert_told(&f,
+		    "1 /Pod/default/a=1\ndone 1\n2 /Pod/default/b=2\ndone 2\n3 /Pod/default/a=3\ndone 3\n");
 	assert_entry(&f, "/Pod/default/a", "/Pod/default/a=3 1 3");
 	assert_int_equal(store_revision(f.store), 3);
 	fixture_reopen(&f);
@@ -38,7 +39,8 @@ static void test_nothing_is_told_before_it_is_safe(void **state)
 static void test_lists_go_by_prefix_in_order_in_pages(void **state)
 {
 	(void)state;
-	static const char *const keys[] = { "/Pod/b/x", "/Pod/a/z", "/Pod/a/x", "/Pod/ab/x", "/Pod/a/y", "/Node/n" };
+	static const char *const keys[] = { "/Pod/b/x",	 "/Pod/a/z", "/Pod/a/x",
+					    "/Pod/ab/x", "/Pod/a/y", "/Node/n" };
 	static const struct {
 		const char *prefix, *after;
 		size_t limit;
@@ -99,7 +101,8 @@ static void test_each_operation_compares_first(void **state)
 		{ "put anyway, old", STORE_PUT, "/old", STORE_ANY, "4 /old=x\ndone 4\n" },
 		{ "create", STORE_PUT, "/none", STORE_ABSENT, "4 /none=x\ndone 4\n" },
 		{ "create again", STORE_PUT, "/gone", STORE_ABSENT, "4 /gone=x\ndone 4\n" },
-		{ "create what is there", STORE_PUT, "/old", STORE_ABSENT, "failed 0: '/old': is there already\n" },
+		{ "create what is there", STORE_PUT, "/old", STORE_ABSENT,
+		  "failed 0: '/old': is there already\n" },
 		{ "change", STORE_PUT, "/old", 2, "4 /old=x\ndone 4\n" },
 		{ "change an older one", STORE_PUT, "/old", 1,
 		  "failed 0: '/old': has changed, from revision 1 to 2\n" },
@@ -113,7 +116,8 @@ static void test_each_operation_compares_first(void **state)
 		  "failed 0: '/none': is no longer there\n" },
 		{ "check", STORE_CHECK, "/old", 2, "done 3\n" },
 		{ "check absence", STORE_CHECK, "/gone", STORE_ABSENT, "done 3\n" },
-		{ "check in vain", STORE_CHECK, "/old", 3, "failed 0: '/old': has changed, from revision 3 to 2\n" },
+		{ "check in vain", STORE_CHECK, "/old", 3,
+		  "failed 0: '/old': has changed, from revision 3 to 2\n" },
 		{ "check absence in vain", STORE_CHECK, "/old", STORE_ABSENT,
 		  "failed 0: '/old': is there already\n" },
 	};
@@ -141,7 +145,8 @@ static void test_a_transaction_is_one_revision_or_nothing(void **state)
 	auto_fixture struct fixture f;
 	const struct store_op good[] = { op_put("/b", STORE_ABSENT, "1"), op_put("/a", STORE_ABSENT, "2"),
 					 op_check("/c", STORE_ABSENT) };
-	const struct store_op bad[] = { op_put("/c", STORE_ABSENT, "3"), op_delete("/a", 1), op_put("/b", 7, "4") };
+	const struct store_op bad[] = { op_put("/c", STORE_ABSENT, "3"), op_delete("/a", 1),
+					op_put("/b", 7, "4") };
 	const struct store_op next[] = { op_delete("/a", 1), op_put("/b", 1, "5") };
 
 	fixture_make(&f);
@@ -204,7 +209,8 @@ static void submit_more(const struct store_result *r, void *user)
 
 	fixture_done(r, f);
 	if (r->revision < 4)
-		store_submit(f->store, &(struct store_op){ STORE_PUT, "/a", r->revision, "x", 1, 0 }, 1, submit_more, f);
+		store_submit(f->store, &(struct store_op){ STORE_PUT, "/a", r->revision, "x", 1, 0 }, 1,
+			     submit_more, f);
 }
 
 static void test_an_answer_may_submit_the_next(void **state)
@@ -214,7 +220,8 @@ static void test_an_answer_may_submit_the_next(void **state)
 
 	fixture_make(&f);
 	fixture_open(&f);
-	store_submit(f.store, &(struct store_op){ STORE_PUT, "/a", STORE_ABSENT, "x", 1, 0 }, 1, submit_more, &f);
+	store_submit(f.store, &(struct store_op){ STORE_PUT, "/a", STORE_ABSENT, "x", 1, 0 }, 1, submit_more,
+		     &f);
 	assert_told(&f, "1 /a=x\ndone 1\n2 /a=x\ndone 2\n3 /a=x\ndone 3\n4 /a=x\ndone 4\n");
 }
 
@@ -249,7 +256,8 @@ static void test_closing_commits_what_was_submitted_and_refuses_what_comes_then(
 
 	fixture_make(&f);
 	fixture_open(&f);
-	store_submit(f.store, &(struct store_op){ STORE_PUT, "/a", STORE_ABSENT, "x", 1, 0 }, 1, submit_more, &f);
+	store_submit(f.store, &(struct store_op){ STORE_PUT, "/a", STORE_ABSENT, "x", 1, 0 }, 1, submit_more,
+		     &f);
 	fixture_close(&f);
 	assert_true(str_starts_with(f.told.data, "1 /a=x\ndone 1\n"));
 	fixture_open(&f);
@@ -357,7 +365,7 @@ static void test_a_lease_is_revoked_with_its_keys(void **state)
 	submit_one(&f, op_put_leased("/b", "1", one));
 	submit_one(&f, op_put_leased("/c", "1", one));
 	submit_one(&f, op_put_leased("/a", "2", other)); /* goes over to the other */
-	submit_one(&f, op_put("/b", STORE_ANY, "2"));	  /* to none */
+	submit_one(&f, op_put("/b", STORE_ANY, "2"));	 /* to none */
 	loop_settle(f.loop);
 	str_clear(&f.told);
 	store_lease_revoke(f.store, one);
@@ -534,7 +542,8 @@ static void play_step(struct model *m, const struct step *step)
 			k->created = k->modified ? k->created : m->revision;
 			k->modified = m->revision;
 			memcpy(k->value, step->values[i], sizeof(k->value));
-			str_addf(&m->events, "%llu %s=%s\n", (unsigned long long)m->revision, step->names[i], k->value);
+			str_addf(&m->events, "%llu %s=%s\n", (unsigned long long)m->revision, step->names[i],
+				 k->value);
 		} else if (step->ops[i].kind == STORE_DELETE && k->modified) {
 			k->modified = 0;
 			str_addf(&m->events, "%llu %s\n", (unsigned long long)m->revision, step->names[i]);
