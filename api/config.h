@@ -11,11 +11,12 @@ struct api_config {
 	const char *server;    /* "https://HOST:PORT" or "unix:///run/stube/scheduler.sock" */
 	const char *namespace; /* "default" unless the context says otherwise */
 	const char *ca, *cert, *key; /* PEM text; NULL: none. Never logged */
+	const char *run_dir;   /* where this machine's agent may have its socket; NULL: not known */
 };
 
 /* Where from, the first that is there: `path`; $STUBE_CONFIG; ~/.config/stube/config; the local scheduler's socket
  * (RUN/scheduler.sock); /etc/stube/admin.conf. ENOENT: nothing is there, with a hint of `stube up`. EPERM: the file's key
- * may be read by others.
+ * may be read by others. A file that `path` or the variable names must be there.
  *   run_dir  RUN of agent/place.h, or NULL */
 err *api_config_load(struct arena *arena, const char *path, const char *run_dir, struct api_config *ret) MUST_CHECK;
 
