@@ -1,0 +1,77 @@
+/* api/client-internal.h: what the files of the API's client share: requests, answers, errors. */
+#pragma once
+#include "api/client.h"
+#include "net/http.h"
+
+#define ANSWER_MAX     JSON_SIZE_MAX /* bytes of one answer; a list comes in pages that fit */
+#define LIST_PAGE      500           /* objects; fewer where they are large */
+#define SECOND         ((int64_t)NSEC_PER_SEC)
+#define REQUEST_TIME   (60 * SECOND) /* of one request that is no watch */
+
+struct api_client {
+	struct http_client *http;
+	char *base;      /* what paths are appended to: "https://10.0.0.1:6443", "http://localhost" */
+	char *server;    /* as the configuration names it, for messages */
+	char *namespace, *run_dir, *user_agent;
+	char *ca, *cert, *key;
+	bool local;      /* by a Unix socket */
+};
+
+/* What a request is about, for its errors: "Deployment 'web' in namespace 'default'". */
+struct subject {
+	const struct kind *kind; /* NULL: a path */
+	const char *namespace;   /* NULL: none, or all */
+	const char *name;        /* NULL: a list; the path where there is no kind */
+};
+
+/* ---- URLs: appended to a string whose ceiling catches what is too long ---- */
+
+/* The base and the path of a kind, of an object below it (name), and its subresource; each may be NULL from name on.
+ * EINVAL for a name that is no part of a path. */
+err *client_path(const struct api_client *c, const struct subject *s, const char *subresource, struct str *out) MUST_CHECK;
+/* "?key=value" or "&key=value", escaped; nothing when value is NULL. */
+void client_query(struct str *url, const char *key, const char *value);
+void client_query_int(struct str *url, const char *key, int64_t value);
+
+/* The namespace that a request goes to: given, the configuration's; NULL where the kind has none. */
+const char *client_namespace(const struct api_client *c, const struct kind *kind, const char *namespace);
+
+/* ---- requests ---- */
+
+struct call {
+	const char *method;
+	const char *url;
+	const char *content_type; /* of body; NULL: application/json */
+	const char *body;         /* NULL: none */
+	const char *accept;       /* NULL: application/json */
+	struct subject subject;
+	/* Streams only: */
+	http_begin_fn *begin;
+	http_sink_fn *sink;       /* NULL: the answer is collected in `out` */
+	void *user;
+	const atomic_bool *cancel;
+	int64_t stall_timeout;    /* as struct http_request has it */
+	bool endless;             /* no time limit for the whole */
+};
+/* The answer's body of a 2xx; any other is its Status as an error. out may be NULL where there is a sink. */
+err *client_call(struct api_client *c, const struct call *call, struct str *out) MUST_CHECK;
+
+/* The same answer as an object of the kind; ret may be NULL: only checked to be no error. */
+err *client_call_object(struct api_client *c, struct arena *arena, const struct call *call, struct object **ret) MUST_CHECK;
+
+/* Wrap what went wrong (taken) by subject and server; the HTTP client's own first words are left out. */
+err *client_error(const struct api_client *c, const struct subject *s, err *e) MUST_CHECK;
+
+/* ---- lists ---- */
+
+/* Called for each page; `items` is the JSON array of it. */
+typedef err *page_fn(const json *items, void *user);
+
+/* All pages in turn, each in the arena that the caller gives, or (NULL) in one that ends with it.
+ * ret_version: yours to free. */
+err *client_pages(struct api_client *c, struct arena *arena, const struct kind *kind, const char *namespace,
+		  const struct api_query *query, page_fn *fn, void *user, const atomic_bool *cancel, char **ret_version) MUST_CHECK;
+
+/* An object of a server's answer. */
+err *client_object(const struct api_client *c, struct arena *arena, const struct kind *kind, const json *tree,
+		   struct object **ret) MUST_CHECK;
