@@ -106,7 +106,7 @@ static err *source_check(struct loop_source *s, int r, const char *what, int num
 	return NULL;
 }
 
-/* Each of the three may free its source inside fn: nothing of it is touched afterwards. */
+/* Each of them may free its source inside fn: nothing of it is touched afterwards. */
 static int on_io(sd_event_source *source UNUSED, int fd UNUSED, uint32_t events, void *user)
 {
 	struct loop_source *s = user;
@@ -116,6 +116,14 @@ static int on_io(sd_event_source *source UNUSED, int fd UNUSED, uint32_t events,
 }
 
 static int on_timer(sd_event_source *source UNUSED, uint64_t usec UNUSED, void *user)
+{
+	struct loop_source *s = user;
+
+	s->fn.timer(s->user);
+	return 0;
+}
+
+static int on_defer(sd_event_source *source UNUSED, void *user)
 {
 	struct loop_source *s = user;
 
@@ -174,6 +182,25 @@ err *loop_timer_set(struct loop_source *s, int64_t at)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(s->source, at ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	return r < 0 ? err_code(-r, "set a timer") : NULL;
+}
+
+err *loop_defer(struct loop *l, loop_fn *fn, void *user, struct loop_source **ret)
+{
+	struct loop_source *s = NULL;
+
+	TRY(source_new(l, user, &s));
+	s->fn.timer = fn;
+	int r = sd_event_add_defer(l->event, &s->source, on_defer, s);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+	return source_check(s, r, "turn", 0, ret);
+}
+
+void loop_soon(struct loop_source *s)
+{
+	/* It needs no memory and no call of the kernel: it cannot fail. */
+	if (sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT) < 0)
+		abort();
 }
 
 err *loop_signal(struct loop *l, int signal, loop_signal_fn *fn, void *user)

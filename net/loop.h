@@ -32,6 +32,11 @@ err *loop_timer(struct loop *l, int64_t at, loop_fn *fn, void *user, struct loop
 err *loop_timer_set(struct loop_source *s, int64_t at) MUST_CHECK;
 int64_t clock_boot(void);
 
+/* Once in the loop's next turn, before it sleeps, after each loop_soon(), however often that is called
+ * meanwhile. */
+err *loop_defer(struct loop *l, loop_fn *fn, void *user, struct loop_source **ret) MUST_CHECK;
+void loop_soon(struct loop_source *s);
+
 /* The signal becomes blocked in this thread; do it before any thread is made. */
 typedef void loop_signal_fn(int signal, void *user);
 err *loop_signal(struct loop *l, int signal, loop_signal_fn *fn, void *user) MUST_CHECK;

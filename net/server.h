@@ -26,30 +26,33 @@ struct peer {
 	const char *address;        /* of the other side, for logs; "unix" */
 };
 
-/* Called once a request is whole. Exactly one of the answers below must follow, now or later. */
+/* Called once a request is whole. Exactly one of the answers below must follow, now or later, also when the client or
+ * the server has gone meanwhile. */
 typedef void server_handler(struct server_request *r, void *user);
 
 struct server_options {
 	const char *address;        /* "127.0.0.1:6443", "[::]:6443", "unix:/run/stube/x.sock"; a stale socket is replaced */
 	mode_t socket_mode;         /* of a Unix socket; 0: 0660 */
-	int listen_fd;              /* instead of address: taken; -1: none */
+	int listen_fd;              /* instead of address, when that is NULL: taken */
 	const char *cert, *key;     /* PEM text: TLS 1.2 and later; NULL: plain */
-	const char *client_ca;      /* PEM: certificates of clients are asked for and verified; one without is PEER_ANONYMOUS,
-	                               a wrong one ends the handshake */
+	/* PEM: certificates of clients are asked for and verified; one without is PEER_ANONYMOUS. A wrong one (not signed
+	 * by it, not for clients, not in force, without one common name, with a name that is no text) ends the handshake. */
+	const char *client_ca;
 	unsigned max_connections;   /* 0: 1024 */
 	unsigned max_per_address;   /* 0: no limit; never for Unix sockets */
 	size_t max_body;            /* bytes; over it 413; 0: 1 MiB */
 	int64_t request_timeout;    /* ns for a request to arrive whole and for an idle connection; 0: 30 s */
 	server_handler *handler;
 	void *user;
-	/* A refusal before the handler is called (413, 408, 400, 431, 503): its body, in the API's form.
-	 * NULL: one line of text. */
+	/* A refusal before the handler is called (400, 408, 413, 503): its body, in the API's form. NULL: one line of
+	 * text. What libmicrohttpd refuses itself (400 not HTTP, 414, 431) has its own few words. */
 	void (*refusal)(int status, const char *why, struct str *out, const char **content_type);
 };
 struct str;
 
 err *server_new(struct loop *l, const struct server_options *options, struct server **ret) MUST_CHECK;
-/* Ends all connections; no callback comes after, but each stream's and socket's `closed`. */
+/* Ends all connections; no callback comes after, but each stream's and socket's `closed`. Not from inside a callback of
+ * the server. */
 void server_free(struct server *s);
 DEFINE_CLEANUP(struct server *, server_free)
 /* New certificates for new connections (renewed on disk). */
@@ -58,7 +61,7 @@ uint16_t server_port(const struct server *s); /* chosen by the kernel when the a
 unsigned server_connections(const struct server *s);
 
 /* ---- a request; valid until its answer ---- */
-const char *request_method(const struct server_request *r);
+const char *request_method(const struct server_request *r);             /* "GET" for a HEAD, too */
 const char *request_path(const struct server_request *r);               /* decoded, without the query */
 const char *request_query(const struct server_request *r, const char *name); /* decoded; NULL: absent; "": no value */
 /* All values of a repeated name, in order: ret[] of at most max; returns how many there are. */

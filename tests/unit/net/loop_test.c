@@ -154,6 +154,45 @@ static void test_a_timer_fires_once_until_it_is_set_again(void **state)
 	assert_string_equal(t.order, "xx");
 }
 
+static void again(void *user)
+{
+	if (++t.count < 3)
+		loop_soon(t.a);
+	else
+		loop_source_free(t.a);
+	note(user);
+}
+
+static void soon(void *user)
+{
+	if (!t.count++)
+		loop_soon(user);
+}
+
+/* Also from an after-function, when the loop would sleep. */
+static void test_deferred_work_is_done_once_in_the_next_turn(void **state)
+{
+	struct loop_source *end;
+
+	(void)state;
+	assert_ok(loop_defer(t.loop, again, x, &t.a));
+	assert_ok(loop_defer(t.loop, note, one, &t.b));
+	assert_ok(loop_timer(t.loop, clock_boot() + 5000000, stop, t.loop, &end));
+	assert_ok(loop_run(t.loop));
+	assert_string_equal(t.order, "");
+	loop_soon(t.a);
+	loop_soon(t.a);
+	assert_ok(loop_timer_set(end, clock_boot() + 5000000));
+	assert_ok(loop_run(t.loop));
+	assert_string_equal(t.order, "xxx");
+	t.count = 0;
+	assert_ok(loop_after(t.loop, soon, t.b));
+	loop_post(t.loop, note, two);
+	assert_ok(loop_timer_set(end, clock_boot() + 5000000));
+	assert_ok(loop_run(t.loop));
+	assert_string_equal(t.order, "xxx21");
+}
+
 static void on_signal(int signal, void *user)
 {
 	t.count = signal;
@@ -381,6 +420,7 @@ int main(void)
 		TEST(test_a_source_may_free_itself_and_another_that_is_due),
 		TEST(test_timers_come_in_order_and_never_early),
 		TEST(test_a_timer_fires_once_until_it_is_set_again),
+		TEST(test_deferred_work_is_done_once_in_the_next_turn),
 		TEST(test_a_signal_arrives_as_a_call),
 		TEST(test_the_first_failure_is_what_run_returns),
 		TEST(test_posts_of_threads_arrive_once_and_in_their_order),

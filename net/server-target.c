@@ -1,0 +1,105 @@
+/* net/server-target.c: a request's target taken apart: path and query, decoded. Spec: RFC 3986. */
+#include "net/server-internal.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* In place. False: a broken escape, or a NUL that would cut the text. */
+static bool decode(char *text, bool plus)
+{
+	char *out = text;
+
+	for (const char *in = text; *in; in++) {
+		char c = *in;
+		if (c == '%') {
+			int high = hex(in[1]), low = high < 0 ? -1 : hex(in[2]);
+			if (low < 0 || !(high | low))
+				return false;
+			c = (char)(high << 4 | low);
+			in += 2;
+		} else if (c == '+' && plus) {
+			c = ' ';
+		}
+		*out++ = c;
+	}
+	*out = 0;
+	return true;
+}
+
+static const char *add_query(struct server_request *r, char *pair)
+{
+	char *value = strchr(pair, '=');
+
+	if (!*pair)
+		return NULL;
+	if (r->query_count == QUERY_MAX)
+		return "too many parameters in the query";
+	if (value)
+		*value++ = 0;
+	if (!decode(pair, true) || (value && !decode(value, true)))
+		return "broken escape in the query";
+	r->queries[r->query_count++] = (struct query){ pair, value ? value : "" };
+	return NULL;
+}
+
+/* NULL, or why it is refused. The text is kept in r->target. */
+const char *target_parse(struct server_request *r, const char *target)
+{
+	char *query, *next;
+
+	r->path = "/";
+	r->target = strdup(target);
+	if (!r->target)
+		return "out of memory";
+	if (*r->target != '/')
+		return "the target is not a path";
+	query = strchr(r->target, '?');
+	if (query)
+		*query++ = 0;
+	if (!decode(r->target, false))
+		return "broken escape in the path";
+	r->path = r->target;
+	for (char *pair = query; pair; pair = next) {
+		next = strchr(pair, '&');
+		if (next)
+			*next++ = 0;
+		const char *bad = add_query(r, pair);
+		if (bad)
+			return bad;
+	}
+	return NULL;
+}
+
+const char *request_path(const struct server_request *r)
+{
+	return r->path;
+}
+
+const char *request_query(const struct server_request *r, const char *name)
+{
+	const char *value = NULL;
+
+	return request_query_all(r, name, &value, 1) ? value : NULL;
+}
+
+size_t request_query_all(const struct server_request *r, const char *name, const char **ret, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->query_count; i++) {
+		if (strcmp(r->queries[i].name, name) != 0)
+			continue;
+		if (count < max)
+			ret[count] = r->queries[i].value;
+		count++;
+	}
+	return count;
+}
