@@ -1,6 +1,7 @@
 /* api/client-internal.h: what the files of the API's client share: requests, answers, errors. */
 #pragma once
 #include "api/client.h"
+#include "base/clock.h"
 #include "net/http.h"
 
 #define ANSWER_MAX     JSON_SIZE_MAX /* bytes of one answer; a list comes in pages that fit */
@@ -75,3 +76,10 @@ err *client_pages(struct api_client *c, struct arena *arena, const struct kind *
 /* An object of a server's answer. */
 err *client_object(const struct api_client *c, struct arena *arena, const struct kind *kind, const json *tree,
 		   struct object **ret) MUST_CHECK;
+
+/* ---- watches ---- */
+
+/* api_watch(), which tells `begun` (may be NULL) that the server has agreed. */
+typedef void watch_begun_fn(void *user);
+err *client_watch(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
+		  watch_fn *fn, watch_begun_fn *begun, void *user, const atomic_bool *cancel) MUST_CHECK;

@@ -4,7 +4,6 @@
 #include <ctype.h>
 
 #include "api/status.h"
-#include "base/clock.h"
 
 #define UNIX_SCHEME "unix://"
 #define CONNECT_TIME (10 * SECOND)

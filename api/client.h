@@ -60,7 +60,8 @@ enum watch_type { WATCH_ADDED = 1, WATCH_MODIFIED, WATCH_DELETED, WATCH_BOOKMARK
 struct watch_event {
 	enum watch_type type;
 	const struct object *object; /* NULL for BOOKMARK and SYNCED; lives until the callback returns */
-	const json *tree;            /* the same as it came, for a strict look (object_decode_tree()) at what is to be run */
+	const json *tree;            /* the same as it came, for a strict look (object_decode_tree()) at what is to be run;
+	                                NULL where `object` is */
 	const char *resource_version;
 };
 /* An error ends the watch and is what the call returns. */
@@ -73,7 +74,9 @@ err *api_watch(struct api_client *c, const struct kind *kind, const char *namesp
 /* List, tell all as ADDED, then SYNCED, then watch; after a break go on from the last revision, or list again and tell
  * the difference (ADDED, MODIFIED, DELETED), so that the callback always knows the whole. Waits between tries: 0.2 s
  * doubling to 10 s, with jitter. Returns ECANCELED, what fn gave, or an error that no retry will heal (EACCES, EPERM).
- * trouble: told of each break (borrowed error) and, with NULL, of each success after one; may be NULL. */
+ * trouble: told of each break (borrowed error) and, with NULL, of each success after one; may be NULL.
+ * A DELETED that was not seen, but found missing by a list, has name, namespace and uid only, and no tree. SYNCED comes
+ * once. One key's object with another uid is told as DELETED and ADDED. query->resource_version is not looked at. */
 typedef void watch_trouble_fn(const err *e, void *user);
 err *api_follow(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
 		watch_fn *fn, watch_trouble_fn *trouble, void *user, const atomic_bool *cancel) MUST_CHECK;
