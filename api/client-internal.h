@@ -16,6 +16,8 @@ struct api_client {
 	char *namespace, *run_dir, *user_agent;
 	char *ca, *cert, *key;
 	bool local;      /* by a Unix socket */
+	int64_t timeout; /* of requests that are no stream; 0: REQUEST_TIME */
+	const atomic_bool *stop; /* ends them; NULL */
 };
 
 /* What a request is about, for its errors: "Deployment 'web' in namespace 'default'". */

@@ -47,6 +47,12 @@ err *api_client_new(const struct api_config *config, const char *user_agent, str
 	return NULL;
 }
 
+void api_client_limit(struct api_client *c, int64_t timeout, const atomic_bool *stop)
+{
+	c->timeout = timeout;
+	c->stop = stop;
+}
+
 void api_client_free(struct api_client *c)
 {
 	if (!c)
@@ -194,9 +200,9 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 		.begin = call->begin,
 		.sink = call->sink ? call->sink : http_sink_str,
 		.user = call->sink ? call->user : out,
-		.deadline = call->endless ? 0 : clock_monotonic() + REQUEST_TIME,
+		.deadline = call->endless ? 0 : clock_monotonic() + (c->timeout ? c->timeout : REQUEST_TIME),
 		.stall_timeout = call->stall_timeout,
-		.cancel = call->cancel,
+		.cancel = call->cancel || call->endless ? call->cancel : c->stop,
 	};
 	err *e = http_perform(c->http, &request, &response);
 	if (e)

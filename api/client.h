@@ -8,6 +8,9 @@
 struct api_client;
 err *api_client_new(const struct api_config *config, const char *user_agent, struct api_client **ret) MUST_CHECK;
 void api_client_free(struct api_client *c);
+/* For threads that must not hang: a request that is no stream ends after so many ns (0: a minute), and with ECANCELED
+ * within a second of *stop becoming true (NULL: never). Before the first request. */
+void api_client_limit(struct api_client *c, int64_t timeout, const atomic_bool *stop);
 DEFINE_CLEANUP(struct api_client *, api_client_free)
 #define auto_api_client CLEANUP(api_client_free)
 
