@@ -3,6 +3,7 @@
 #include "agent/bundle.h"
 
 /* agent/bundle-process.c */
+const char *bundle_host_name(const struct bundle_input *in);
 err *bundle_process(struct arena *arena, const struct bundle_input *in, struct bundle_result *ret) MUST_CHECK;
 
 /* agent/bundle-mounts.c */

@@ -109,6 +109,26 @@ static err *add_bind(struct list *l, const struct bundle_input *in, const struct
 	return NULL;
 }
 
+static const char *claim_path(const struct bundle_input *in, const char *volume)
+{
+	for (size_t i = 0; i < in->claim_count; i++)
+		if (str_equal(in->claims[i].volume, volume))
+			return in->claims[i].path;
+	return NULL;
+}
+
+static err *add_claim(struct list *l, const struct bundle_input *in, const struct pod_mount *m,
+		      const struct pod_volume *v)
+{
+	struct pod_mount mount = *m;
+	const char *path = claim_path(in, v->name);
+
+	if (!path)
+		return err_new(EINVAL, "volume '%s': claims are volumes of a cluster's nodes, not of a single machine", v->name);
+	mount.read_only = m->read_only || v->claim->read_only;
+	return add_bind(l, in, &mount, path);
+}
+
 static err *add_volume(struct list *l, const struct bundle_input *in, const struct pod_mount *m)
 {
 	const struct pod_volume *v = find_volume(in->pod, m->name);
@@ -122,6 +142,8 @@ static err *add_volume(struct list *l, const struct bundle_input *in, const stru
 		return err_new(EINVAL, "volume '%s': sizeLimit is only supported with medium: Memory", v->name);
 	if (v->host_path)
 		return add_bind(l, in, m, v->host_path->path);
+	if (v->claim)
+		return add_claim(l, in, m, v);
 	TRY_ALLOC(l->arena, source, arena_printf(l->arena, "%s/%s", in->volumes_dir, v->name));
 	return add_bind(l, in, m, source);
 }
@@ -149,7 +171,8 @@ err *bundle_mounts(struct arena *arena, const struct bundle_input *in, struct oc
 {
 	const struct pod_container *c = &in->pod->spec.containers.items[in->container];
 	struct list l = { arena, config };
-	bool owns_net = in->network == BUNDLE_NET_NEW;
+	/* In a sandbox, user and network namespace belong together. */
+	bool owns_net = in->network == BUNDLE_NET_NEW || (in->join && in->join->net);
 
 	TRY_ALLOC(arena, config->mounts.items, arena_array(arena, MOUNTS_MAX, sizeof(struct oci_mount)));
 	for (size_t i = 0; i < ARRAY_LEN(always); i++) {

@@ -96,7 +96,7 @@ static err *copy_strings(struct arena *arena, const struct strv *from, struct st
 	return NULL;
 }
 
-static const char *host_name(const struct bundle_input *in)
+const char *bundle_host_name(const struct bundle_input *in)
 {
 	return in->pod->spec.hostname ? in->pod->spec.hostname : in->pod->metadata.name;
 }
@@ -123,7 +123,7 @@ static err *environment(struct arena *arena, const struct bundle_input *in, cons
 	const char *value;
 
 	strv_set(env, "PATH", default_path);
-	strv_set(env, "HOSTNAME", host_name(in));
+	strv_set(env, "HOSTNAME", bundle_host_name(in));
 	strv_set(env, "HOME", user->home);
 	if (c->tty)
 		strv_set(env, "TERM", "xterm");
@@ -256,7 +256,8 @@ err *bundle_process(struct arena *arena, const struct bundle_input *in, struct b
 	p->no_new_privileges = !(escalate && *escalate);
 	ret->stop_signal = stop_signal(in);
 	ret->config.process = p;
-	ret->config.hostname = host_name(in);
+	/* A joined uts namespace has its name. */
+	ret->config.hostname = in->join && in->join->uts ? NULL : bundle_host_name(in);
 	return NULL;
 }
 

@@ -32,15 +32,17 @@ static struct string_pair own_network_sysctl[] = {
 
 static err *namespaces(struct arena *arena, const struct bundle_input *in, struct oci_config *config)
 {
+	static const struct bundle_join none = { 0 };
+	const struct bundle_join *join = in->join ? in->join : &none;
 	const struct {
 		int type;
 		bool wanted;
 		const char *path;
 	} rows[] = {
-		{ CLONE_NEWUSER, in->ids.size > 0, NULL },
-		{ CLONE_NEWNET, in->network != BUNDLE_NET_HOST, in->netns_path },
-		{ CLONE_NEWIPC, true, NULL },
-		{ CLONE_NEWUTS, true, NULL },
+		{ CLONE_NEWUSER, in->ids.size > 0, join->user },
+		{ CLONE_NEWNET, in->network != BUNDLE_NET_HOST, join->net ? join->net : in->netns_path },
+		{ CLONE_NEWIPC, true, join->ipc },
+		{ CLONE_NEWUTS, true, join->uts },
 		{ CLONE_NEWPID, true, NULL },
 		{ CLONE_NEWNS, true, NULL },
 		{ CLONE_NEWCGROUP, in->cgroups_path != NULL, NULL },
@@ -52,7 +54,7 @@ static err *namespaces(struct arena *arena, const struct bundle_input *in, struc
 		if (rows[i].wanted)
 			config->linux.namespaces.items[config->linux.namespaces.count++] =
 				(struct oci_namespace){ rows[i].type, rows[i].path };
-	if (in->ids.size == 0)
+	if (in->ids.size == 0 || join->user) /* what is joined has its maps */
 		return NULL;
 	struct oci_id_mapping *map;
 	uint32_t head = in->ids.first == 0 ? 1 : in->ids.size;
@@ -213,8 +215,8 @@ err *bundle_write(int dir_fd, const struct bundle_input *in, const struct oci_co
 {
 	auto_str struct str text = STR_INIT(JSON_SIZE_MAX), name = STR_INIT(256), resolv = STR_INIT(FILE_MAX);
 
-	TRY(write_hosts(dir_fd, in, config->hostname));
-	str_addf(&name, "%s\n", config->hostname);
+	TRY(write_hosts(dir_fd, in, bundle_host_name(in)));
+	str_addf(&name, "%s\n", bundle_host_name(in));
 	TRY(file_replace_volatile(dir_fd, "hostname", name.data, name.len, 0644));
 	if (in->resolv_conf) {
 		host_file("/etc/resolv.conf", &resolv);

@@ -23,6 +23,17 @@ enum bundle_network {
 	BUNDLE_NET_HOST, /* the caller's */
 };
 
+/* Namespaces of a Pod's sandbox that the container enters; NULL: it gets its own (user: as `ids` say). */
+struct bundle_join {
+	const char *user, *net, *ipc, *uts; /* paths such as /proc/PID/ns/ipc */
+};
+
+/* A claim's volume: where its files are on this node. */
+struct bundle_claim {
+	const char *volume; /* name in spec.volumes */
+	const char *path;   /* absolute */
+};
+
 struct bundle_input {
 	const struct pod *pod;
 	size_t container;                /* which of spec.containers */
@@ -32,9 +43,12 @@ struct bundle_input {
 	struct id_range ids;
 	enum bundle_network network;
 	const char *netns_path;
+	const struct bundle_join *join;  /* NULL: not in a sandbox; its net goes with BUNDLE_NET_JOIN */
 	const char *dir;                 /* absolute: the bundle, where hosts, hostname, resolv.conf lie */
 	bool resolv_conf;                /* DIR/resolv.conf is there */
 	const char *volumes_dir;         /* absolute: emptyDir volumes on disk, one folder each by name */
+	const struct bundle_claim *claims;
+	size_t claim_count;
 	const char *cgroups_path;        /* NULL: no cgroup */
 };
 

@@ -196,8 +196,9 @@ static err *write_maps(pid_t pid, struct id_range range)
 err *ids_userns(struct id_range range, int *ret_fd)
 {
 	char path[64];
-	/* A raw clone: the child only waits to be killed, it never runs code of ours. */
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	/* A raw clone: the child only waits to be killed, it never runs code of ours. It has no copies of our
+	 * descriptors: a lock that another thread gives up meanwhile must not stay held by it. */
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid < 0)
 		return err_errno("make a user namespace");

@@ -11,6 +11,7 @@
 #include "agent/ids.h"
 #include "agent/local-internal.h"
 #include "agent/place.h"
+#include "agent/volumes.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -29,12 +30,9 @@ struct making {
 	int lock_fd, root_fd, userns_fd, lease_fd;
 };
 
-static bool still_there(const char *name, void *arg)
+static bool still_there(const char *owner, void *arg)
 {
-	struct local *l = arg;
-	struct stat st;
-
-	return fstatat(l->data_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return local_owner_exists(arg, owner);
 }
 
 /* ---- the root ---- */
@@ -55,14 +53,6 @@ static err *mount_directory(struct making *m)
 	return NULL;
 }
 
-static err *open_pins(struct making *m, int *ret_fd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%.*s/layers", PATH_MAX - 16, m->l->run_base);
-	return place_open(path, ret_fd);
-}
-
 static err *mount_layers(struct making *m, int *layer_fds, const char **names)
 {
 	const struct oci_rootfs *rootfs = &m->request->image->config->rootfs;
@@ -76,7 +66,7 @@ static err *mount_layers(struct making *m, int *layer_fds, const char **names)
 			  arena_strdup(m->arena, digest_file_name(&rootfs->diff_ids.items[i], text)));
 	}
 	if (indexes)
-		TRY(open_pins(m, &pins));
+		TRY(place_open(m->l->pins, &pins));
 	struct image_root_options o = {
 		.layer_fds = layer_fds,
 		.layer_names = names,
@@ -110,35 +100,17 @@ static err *mount_image(struct making *m)
 
 static err *make_root(struct making *m)
 {
-	if (m->record.ids.size > 0 && place_is_root())
+	if (m->record.ids.size > 0 && place_is_root() && m->request->join && m->request->join->user) {
+		m->userns_fd = open(m->request->join->user, O_RDONLY | O_CLOEXEC);
+		if (m->userns_fd < 0)
+			return err_errno("open '%s'", m->request->join->user);
+	} else if (m->record.ids.size > 0 && place_is_root()) {
 		TRY(ids_userns(m->record.ids, &m->userns_fd));
+	}
 	return m->request->rootfs ? mount_directory(m) : mount_image(m);
 }
 
 /* ---- volumes ---- */
-
-/* emptyDir volumes on disk belong to the container's root, whose files keep that owner on disk as 0. */
-static err *make_volumes(struct making *m)
-{
-	const struct pod_spec *spec = &m->request->pod->spec;
-	auto_close int fd = -1;
-
-	if (mkdirat(m->dirs.keep_fd, "volumes", 0711) < 0 && errno != EEXIST)
-		return err_errno("make the folder of volumes");
-	fd = openat(m->dirs.keep_fd, "volumes", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno("open the folder of volumes");
-	for (size_t i = 0; i < spec->volumes.count; i++) {
-		const struct pod_volume *v = &spec->volumes.items[i];
-		if (!v->empty_dir || v->empty_dir->medium == POD_MEDIUM_MEMORY)
-			continue;
-		if (mkdirat(fd, v->name, 0777) < 0 && errno != EEXIST)
-			return err_errno("make volume '%s'", v->name);
-		if (fchmodat(fd, v->name, 01777, 0) < 0)
-			return err_errno("make volume '%s'", v->name);
-	}
-	return NULL;
-}
 
 static bool type_fits(int wanted, mode_t mode)
 {
@@ -243,11 +215,34 @@ static err *choose_ids(struct making *m)
 
 	if (m->request->pod->spec.host_users)
 		return NULL;
+	if (m->request->ids.size > 0) {
+		m->record.ids = m->request->ids;
+		return NULL;
+	}
 	if (place_is_root())
 		return ids_take(m->l->base_fd, m->record.name, still_there, m->l, &m->record.ids);
 	/* Inside a rootless caller's user namespace: all of its ids, once more, below it. */
 	TRY(ids_own(&inside));
 	m->record.ids = (struct id_range){ 0, inside };
+	return NULL;
+}
+
+/* In a network of its own that leads nowhere, the host's name servers are of no use. */
+static bool wants_resolv_conf(const struct local_request *r)
+{
+	bool leads = r->network == BUNDLE_NET_HOST || (r->network == BUNDLE_NET_JOIN && !r->join);
+
+	return leads && access("/etc/resolv.conf", R_OK) == 0;
+}
+
+static err *make_claims(struct making *m)
+{
+	const struct pod_container *c = &m->request->pod->spec.containers.items[m->request->container];
+
+	for (size_t i = 0; i < m->request->claim_count; i++)
+		for (size_t j = 0; j < c->mounts.count; j++)
+			if (str_equal(c->mounts.items[j].name, m->request->claims[i].volume))
+				TRY(volumes_claim_make(m->request->claims[i].path, m->result.uid, m->result.gid));
 	return NULL;
 }
 
@@ -263,18 +258,25 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 	snprintf(path, PATH_MAX, "%.*s/bundle", PATH_MAX - 8, m->dirs.run);
 	m->input = (struct bundle_input){
 		.pod = m->request->pod,
+		.container = m->request->container,
 		.image = m->request->image ? &m->request->image->config->config : NULL,
 		.root_fd = m->root_fd,
 		.user = m->request->user,
 		.ids = m->record.ids,
 		.network = m->request->network,
 		.netns_path = m->request->netns_path,
+		.join = m->request->join,
+		.claims = m->request->claims,
+		.claim_count = m->request->claim_count,
+		.volumes_dir = m->request->volumes_dir,
 		.dir = path,
-		.resolv_conf = m->request->network != BUNDLE_NET_NEW && access("/etc/resolv.conf", R_OK) == 0,
+		.resolv_conf = wants_resolv_conf(m->request),
 		.cgroups_path = m->record.cgroups_path,
 	};
-	TRY_ALLOC(m->arena, m->input.volumes_dir, arena_printf(m->arena, "%s/volumes", m->dirs.keep));
+	if (!m->input.volumes_dir)
+		TRY_ALLOC(m->arena, m->input.volumes_dir, arena_printf(m->arena, "%s/volumes", m->dirs.keep));
 	TRY(bundle_decide(m->arena, &m->input, &m->result));
+	TRY(make_claims(m));
 	if (!monitor_signal_number(m->result.stop_signal))
 		return err_new(EINVAL, "the stop signal '%s' is unknown", m->result.stop_signal);
 	return bundle_write(fd, &m->input, &m->result.config);
@@ -301,6 +303,7 @@ static err *write_record(struct making *m)
 	m->record.image = r->image_text;
 	m->record.rootfs = r->rootfs;
 	m->record.pod = *r->pod;
+	m->record.container = (uint32_t)r->container;
 	m->record.user = r->user;
 	m->record.network = (int)r->network;
 	m->record.netns_path = r->netns_path;
@@ -336,7 +339,7 @@ static const char *monitor_cgroup(const struct making *m)
 
 static err *start_monitor(struct making *m, const char *bundle, int *ret_sock)
 {
-	const struct pod_container *c = &m->request->pod->spec.containers.items[0];
+	const struct pod_container *c = &m->request->pod->spec.containers.items[m->request->container];
 	char program[PATH_MAX];
 	auto_strv struct strv args = STRV_INIT(64);
 	auto_close int sock = -1;
@@ -370,7 +373,8 @@ static err *make(struct making *m, int *ret_sock)
 	TRY(choose_runtime(m));
 	TRY(choose_ids(m));
 	TRY(make_root(m));
-	TRY(make_volumes(m));
+	if (!m->request->volumes_dir)
+		TRY(volumes_make(m->dirs.keep_fd, &m->request->pod->spec));
 	TRY(write_bundle(m, bundle));
 	TRY(write_record(m));
 	return start_monitor(m, bundle, ret_sock);
@@ -387,12 +391,12 @@ err *local_create(struct local *l, const struct local_request *request, int *ret
 	TRY(arena_new(32 << 20, &arena));
 	TRY(pod_check(request->pod));
 	m.arena = arena;
-	m.record.name = request->pod->metadata.name;
+	m.record.name = request->name ? request->name : request->pod->metadata.name;
 	err *e = claim_name(&m);
 	if (!e) {
 		e = make(&m, ret_sock);
 		fd_clear(&m.root_fd);
-		if (e && m.record.ids.first != 0)
+		if (e && m.record.ids.first != 0 && request->ids.size == 0)
 			IGNORE(ids_give(l->base_fd, m.record.name, m.record.ids));
 		if (e)
 			IGNORE(local_erase(l, m.record.name));

@@ -6,10 +6,11 @@
 #include "monitor/session.h"
 
 struct local {
-	char run_base[PATH_MAX], data_base[PATH_MAX]; /* RUN and DATA, absolute */
-	char run[PATH_MAX], data[PATH_MAX]; /* their folders `containers` */
+	char run_base[PATH_MAX];            /* RUN or RUN/FOLDER, absolute: the runtime's folder is in it */
+	char pins[PATH_MAX];                /* RUN/layers */
+	char run[PATH_MAX], data[PATH_MAX]; /* folders `containers`, absolute */
 	int run_fd, data_fd;                /* the same, open */
-	int base_fd;                        /* DATA, for the id records */
+	int base_run_fd, base_fd;           /* RUN and DATA: what all containers share */
 	char programs[PATH_MAX];
 };
 

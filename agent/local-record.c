@@ -49,6 +49,7 @@ static const struct field fields[] = {
 	FIELD(struct local_record, "log",         log,          t_log,      REQUIRED, NULL),
 	FIELD(struct local_record, "autoRemove",  auto_remove,  t_bool,     OMIT_ZERO, NULL),
 	FIELD(struct local_record, "pod",         pod,          t_pod,      REQUIRED, NULL),
+	FIELD(struct local_record, "podContainer", container,   t_u32,      OMIT_ZERO, NULL),
 	{0}
 };
 static const struct type t_record = OBJECT("container", struct local_record, fields);

@@ -123,13 +123,13 @@ static void sweep_sessions(const struct local_dirs *d)
 	closedir(dir);
 }
 
-static err *make_session(const struct local_dirs *d, char path[static PATH_MAX], char name[static 64])
+static err *make_session(const struct local_dirs *d, char path[static PATH_MAX], char name[static LOCAL_SESSION_MAX])
 {
 	if (mkdirat(d->run_fd, "exec", 0700) < 0 && errno != EEXIST)
 		return err_errno("make a folder for the session");
 	sweep_sessions(d);
 	for (int i = 0; i < 1000; i++) {
-		snprintf(name, 64, "exec/%d-%d", (int)getpid(), i);
+		snprintf(name, LOCAL_SESSION_MAX, "exec/%d-%d", (int)getpid(), i);
 		if (mkdirat(d->run_fd, name, 0700) == 0) {
 			snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - 80, d->run, name);
 			return NULL;
@@ -173,12 +173,11 @@ static err *write_process(struct arena *arena, const struct local_dirs *d, const
 	return file_replace_volatile(dir, "process.json", text.data, text.len, 0600);
 }
 
-static err *run_session(struct local *l, const struct local_container *c, const char *path,
-			const struct local_exec *exec, struct monitor_end *ret)
+static err *spawn_session(struct local *l, const struct local_container *c, const char *path,
+			  const struct local_exec *exec, int *ret_sock)
 {
 	char program[PATH_MAX], process[PATH_MAX];
 	auto_strv struct strv args = STRV_INIT(64);
-	auto_close int sock = -1;
 
 	snprintf(process, sizeof(process), "%.*s/process.json", PATH_MAX - 16, path);
 	for (size_t i = 0; i < c->record.runtime_args.count; i++)
@@ -189,23 +188,16 @@ static err *run_session(struct local *l, const struct local_container *c, const 
 		.runtime_args = args, .process = process, .tty = exec->process.tty,
 		.interactive = exec->interactive, .starter_fd = -1, .root_fd = -1, .lock_fd = -1, .lease_fd = -1,
 	};
-	TRY(monitor_spawn(local_monitor(l, program), &o, &sock));
-	struct monitor_attachment a = {
-		.sock = sock, .input = exec->interactive, .tty = exec->process.tty, .entering = true,
-		.signals = true, .log_dir_fd = -1,
-	};
-	err *e = monitor_attach(&a, ret);
-	if (e) /* it still writes into the folder that the caller removes */
-		monitor_wait_gone(sock);
-	return e;
+	return monitor_spawn(local_monitor(l, program), &o, ret_sock);
 }
 
-err *local_exec(struct local *l, const char *name, const struct local_exec *exec, struct monitor_end *ret)
+err *local_exec_open(struct local *l, const char *name, const struct local_exec *exec, int *ret_sock,
+		     char session[static LOCAL_SESSION_MAX])
 {
 	auto_arena struct arena *arena = NULL;
 	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
 	struct local_container c;
-	char path[PATH_MAX], session[64];
+	char path[PATH_MAX];
 
 	TRY(arena_new(32 << 20, &arena));
 	TRY(local_find(l, arena, name, &c));
@@ -215,8 +207,36 @@ err *local_exec(struct local *l, const char *name, const struct local_exec *exec
 	TRY(make_session(&d, path, session));
 	err *e = write_process(arena, &d, session, &c, &exec->process);
 	if (!e)
-		e = run_session(l, &c, path, exec, ret);
-	if (e || !ret->deaf) /* else the session goes on, and a later one takes its folder away */
+		e = spawn_session(l, &c, path, exec, ret_sock);
+	if (e)
 		remove_session(&d, session);
+	return err_wrap(e, "container '%s'", name);
+}
+
+void local_exec_done(struct local *l, const char *name, const char *session)
+{
+	auto_dirs struct local_dirs d = LOCAL_DIRS_NONE;
+	err *e = local_dirs_open(l, name, false, &d);
+
+	if (!e && d.run_fd >= 0 && str_starts_with(session, "exec/") && path_is_name(session + strlen("exec/")))
+		remove_session(&d, session);
+	err_free(e); /* the container is gone, and the session with it */
+}
+
+err *local_exec(struct local *l, const char *name, const struct local_exec *exec, struct monitor_end *ret)
+{
+	char session[LOCAL_SESSION_MAX];
+	auto_close int sock = -1;
+
+	TRY(local_exec_open(l, name, exec, &sock, session));
+	struct monitor_attachment a = {
+		.sock = sock, .input = exec->interactive, .tty = exec->process.tty, .entering = true,
+		.signals = true, .log_dir_fd = -1,
+	};
+	err *e = monitor_attach(&a, ret);
+	if (e) /* it still writes into the folder that goes now */
+		monitor_wait_gone(sock);
+	if (e || !ret->deaf) /* else the session goes on, and a later one takes its folder away */
+		local_exec_done(l, name, session);
 	return err_wrap(e, "container '%s'", name);
 }

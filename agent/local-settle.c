@@ -44,11 +44,11 @@ static err *runtime_delete(const struct local_record *r)
 }
 
 /* A folder that cannot be read holds containers as far as we know. */
-static bool has_entries(int folder)
+static bool has_entries(int base, const char *folder)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(base, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	bool any = !dir;
+	bool any = !dir && errno != ENOENT;
 
 	if (!dir)
 		fd_close(fd);
@@ -64,19 +64,18 @@ static bool any_container(const char *layer UNUSED, void *arg)
 {
 	struct local *l = arg;
 
-	return has_entries(l->run_fd) || has_entries(l->data_fd);
+	return has_entries(l->base_run_fd, "containers") || has_entries(l->base_fd, "containers") ||
+	       has_entries(l->base_run_fd, "agent/containers") || has_entries(l->base_fd, "agent/containers");
 }
 
 /* When the last container is gone, its layers need not stay mounted. */
 static err *release_layers(struct local *l)
 {
-	char path[PATH_MAX];
 	auto_close int pins = -1;
 
 	if (!place_is_root())
 		return NULL;
-	snprintf(path, sizeof(path), "%.*s/layers", PATH_MAX - 16, l->run_base);
-	pins = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pins = open(l->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return pins < 0 ? NULL : image_pins_release(pins, any_container, l, NULL);
 }
 

@@ -22,26 +22,49 @@ void local_free(struct local *l)
 		return;
 	fd_close(l->run_fd);
 	fd_close(l->data_fd);
+	fd_close(l->base_run_fd);
 	fd_close(l->base_fd);
 	free(l);
 }
 
-static err *open_place(err *(*place)(struct str *), char base_path[static PATH_MAX], char out[static PATH_MAX],
-		       int *ret_base, int *ret_containers)
+/* RUN or DATA, their folder in it, and the containers in that. */
+struct opened {
+	int base_fd, containers_fd;
+	char base[PATH_MAX], folder[PATH_MAX], containers[PATH_MAX];
+};
+
+static err *open_place(err *(*place)(struct str *), const char *folder, struct opened *ret)
 {
-	auto_str struct str path = STR_INIT(PATH_MAX - 1);
+	auto_str struct str path = STR_INIT(PATH_MAX - 16);
 
 	TRY(place(&path));
-	auto_close int base = -1;
-	TRY(place_open(path.data, &base));
-	snprintf(base_path, PATH_MAX, "%s", path.data);
+	TRY(place_open(path.data, &ret->base_fd));
+	snprintf(ret->base, PATH_MAX, "%s", path.data);
+	if (folder)
+		str_addf(&path, "/%s", folder);
+	snprintf(ret->folder, PATH_MAX, "%s", path.data);
 	str_add(&path, "/containers");
 	TRY(str_check(&path));
-	TRY(place_open(path.data, ret_containers));
-	snprintf(out, PATH_MAX, "%s", path.data);
-	if (ret_base)
-		*ret_base = TAKE_FD(base);
-	return NULL;
+	snprintf(ret->containers, PATH_MAX, "%s", path.data);
+	return place_open(path.data, &ret->containers_fd);
+}
+
+static err *open_places(struct local *l, const char *folder)
+{
+	struct opened run = { .base_fd = -1, .containers_fd = -1 }, data = run;
+	err *e = open_place(place_run, folder, &run);
+
+	if (!e)
+		e = open_place(place_data, folder, &data);
+	l->base_run_fd = run.base_fd;
+	l->run_fd = run.containers_fd;
+	l->base_fd = data.base_fd;
+	l->data_fd = data.containers_fd;
+	snprintf(l->run_base, PATH_MAX, "%s", run.folder);
+	snprintf(l->pins, PATH_MAX, "%.*s/layers", PATH_MAX - 16, run.base);
+	snprintf(l->run, PATH_MAX, "%s", run.containers);
+	snprintf(l->data, PATH_MAX, "%s", data.containers);
+	return e;
 }
 
 static err *enter_userns(void)
@@ -69,20 +92,43 @@ static err *own_folder(char out[static PATH_MAX])
 
 err *local_open(const char *programs, struct local **ret)
 {
+	return local_open_folder(programs, NULL, ret);
+}
+
+err *local_open_folder(const char *programs, const char *folder, struct local **ret)
+{
 	auto_local struct local *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return err_oom();
-	l->run_fd = l->data_fd = l->base_fd = -1;
+	l->run_fd = l->data_fd = l->base_run_fd = l->base_fd = -1;
 	TRY(enter_userns());
 	if (programs)
 		snprintf(l->programs, sizeof(l->programs), "%s", programs);
 	else
 		TRY(own_folder(l->programs));
-	TRY(open_place(place_run, l->run_base, l->run, NULL, &l->run_fd));
-	TRY(open_place(place_data, l->data_base, l->data, &l->base_fd, &l->data_fd));
+	TRY(open_places(l, folder));
 	*ret = TAKE(l);
 	return NULL;
+}
+
+int local_base_fd(const struct local *l)
+{
+	return l->base_fd;
+}
+
+bool local_owner_exists(struct local *l, const char *owner)
+{
+	static const char *const folders[] = { "containers", "agent/pods" };
+	char path[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		snprintf(path, sizeof(path), "%s/%.255s", folders[i], owner);
+		if (fstatat(l->base_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
 }
 
 const char *local_monitor(struct local *l, char out[static PATH_MAX])

@@ -1,4 +1,5 @@
-/* agent/local.h: containers of this machine without a cluster: made, run, listed, ended, removed.
+/* agent/local.h: containers of this machine: made, run, listed, ended, removed. Those of a node's Pods (agent/pods.h)
+ * live the same way in folders of their own, where `stube ps` does not look.
  *
  *	RUN/containers/NAME/    lock (held while a monitor lives), monitor.sock, running.json, bundle/, exec/N/
  *	DATA/containers/NAME/   container.json, log, exit.json, upper/ and work/ of the root, volumes/
@@ -27,7 +28,8 @@ struct local_record {
 	const char *image_digest; /* of the manifest */
 	const char *store;        /* where the image is; NULL in records of older releases */
 	const char *rootfs;       /* the plain directory */
-	struct pod pod;           /* of one container */
+	struct pod pod;
+	uint32_t container;       /* which of its containers */
 	const char *user;         /* as struct bundle_input */
 	int network;              /* enum bundle_network */
 	const char *netns_path;
@@ -65,6 +67,9 @@ struct local;
  * namespace first (agent/userns.h): before any thread is made. programs: the folder where stube-monitor and
  * stube-runtime lie, NULL: that of this program. */
 err *local_open(const char *programs, struct local **ret) MUST_CHECK;
+/* The same for the containers of RUN/FOLDER/containers and DATA/FOLDER/containers; they share pinned layers and id
+ * ranges with all others. */
+err *local_open_folder(const char *programs, const char *folder, struct local **ret) MUST_CHECK;
 void local_free(struct local *l);
 DEFINE_CLEANUP(struct local *, local_free)
 #define auto_local CLEANUP(local_free)
@@ -76,7 +81,9 @@ err *local_list(struct local *l, struct arena *arena, struct local_container **r
 err *local_find(struct local *l, struct arena *arena, const char *name, struct local_container *ret) MUST_CHECK;
 
 struct local_request {
-	const struct pod *pod;        /* of one container; its name is the container's */
+	const struct pod *pod;
+	size_t container;             /* which of its containers */
+	const char *name;             /* NULL: the Pod's name */
 	struct image_store *store;    /* and */
 	const struct image *image;    /* what to run; or NULL, and */
 	const char *image_text;
@@ -84,6 +91,12 @@ struct local_request {
 	const char *user;
 	enum bundle_network network;
 	const char *netns_path;
+	const struct bundle_join *join; /* namespaces of a sandbox; with `ids` */
+	struct id_range ids;          /* of the caller, who takes and gives them back; size 0: an own range where the Pod
+	                                 wants one */
+	const char *volumes_dir;      /* where emptyDir volumes on disk are already; NULL: in the container's folder */
+	const struct bundle_claim *claims; /* made where they are missing, for the container's user */
+	size_t claim_count;
 	const char *runtime;          /* NULL: stube-runtime beside this program, then in $PATH */
 	const char *cgroup_manager;   /* "cgroupfs", "systemd", "disabled"; NULL: as the runtime does */
 	struct monitor_log_limits log;
@@ -113,6 +126,17 @@ struct local_exec {
 };
 err *local_exec(struct local *l, const char *name, const struct local_exec *exec, struct monitor_end *ret)
 	MUST_CHECK;
+
+/* The same for a caller that relays by itself: a socket of the session's monitor, and what names the session for
+ * local_exec_done(), which takes its folder away. ESRCH: the container does not run. */
+#define LOCAL_SESSION_MAX 64
+err *local_exec_open(struct local *l, const char *name, const struct local_exec *exec, int *ret_sock,
+		     char ret_session[static LOCAL_SESSION_MAX]) MUST_CHECK;
+void local_exec_done(struct local *l, const char *name, const char *session);
+
+/* DATA/pods/UID or DATA/containers/NAME: whether the owner of an id range is still there. */
+bool local_owner_exists(struct local *l, const char *owner);
+int local_base_fd(const struct local *l); /* DATA, for agent/ids.h; borrowed */
 
 /* /proc/PID/ns/net of a running container, for another one to join. Append it to `out`. */
 err *local_netns(struct local *l, const char *name, struct str *out) MUST_CHECK;

@@ -11,6 +11,13 @@ $(REGISTRY_DRIVER): $(O)/tests/registry/driver.o $(O)/version.o $(patsubst %,$(O
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,registry)))
 unit-tests: $(REGISTRY_DRIVER)
 
+# The Pods of a node as a command line, for tests/integration/agent-pods*.bats.
+PODS_DRIVER := $(O)/tests/agent/pods-driver
+$(PODS_DRIVER): $(O)/tests/agent/pods-driver.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,agent)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,agent)))
+unit-tests: $(PODS_DRIVER)
+
 # Index, extractor and mounts as a command line, for tests/integration/layers*.bats.
 LAYER_TOOL := $(O)/tests/images/layer-tool
 $(LAYER_TOOL): $(O)/tests/images/layer-tool.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,images)))
