@@ -63,11 +63,11 @@ struct pod_object {
 	struct arena *arena;
 	const struct pod *pod;
 };
-err *object_new(const struct pod *pod, struct pod_object **ret) MUST_CHECK;
-struct pod_object *object_ref(struct pod_object *o);
-void object_unref(struct pod_object *o);
-DEFINE_CLEANUP(struct pod_object *, object_unref)
-#define auto_object CLEANUP(object_unref)
+err *pod_object_new(const struct pod *pod, struct pod_object **ret) MUST_CHECK;
+struct pod_object *pod_object_ref(struct pod_object *o);
+void pod_object_unref(struct pod_object *o);
+DEFINE_CLEANUP(struct pod_object *, pod_object_unref)
+#define auto_pod_object CLEANUP(pod_object_unref)
 
 /* What is known of a local container: the sandbox's or a container's present attempt. */
 struct observed {

@@ -28,7 +28,7 @@ err *job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job
 	str_init(&j->record, JSON_SIZE_MAX);
 	if (entry) {
 		j->entry = entry;
-		j->object = object_ref(entry->object);
+		j->object = pod_object_ref(entry->object);
 		memcpy(j->uid, entry->uid, sizeof(j->uid));
 		memcpy(j->boot_id, entry->boot_id, sizeof(j->boot_id));
 		j->ids = entry->ids;
@@ -45,7 +45,7 @@ void job_free(struct job *j)
 {
 	if (!j)
 		return;
-	object_unref(j->object);
+	pod_object_unref(j->object);
 	str_done(&j->record);
 	for (size_t i = 0; i < j->seen_count; i++) {
 		if (j->seen)

@@ -28,7 +28,7 @@
 
 /* ---- objects ---- */
 
-err *object_new(const struct pod *pod, struct pod_object **ret)
+err *pod_object_new(const struct pod *pod, struct pod_object **ret)
 {
 	struct pod_object *o = calloc(1, sizeof(*o));
 	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
@@ -43,21 +43,21 @@ err *object_new(const struct pod *pod, struct pod_object **ret)
 	if (!e)
 		e = pod_decode(o->arena, "Pod", text.data, text.len, &o->pod);
 	if (e) {
-		object_unref(o);
+		pod_object_unref(o);
 		return e;
 	}
 	*ret = o;
 	return NULL;
 }
 
-struct pod_object *object_ref(struct pod_object *o)
+struct pod_object *pod_object_ref(struct pod_object *o)
 {
 	if (o)
 		o->refs++;
 	return o;
 }
 
-void object_unref(struct pod_object *o)
+void pod_object_unref(struct pod_object *o)
 {
 	if (!o || --o->refs > 0)
 		return;
@@ -121,7 +121,7 @@ void entry_free(struct entry *e)
 	free(e->frozen_text);
 	str_done(&e->told);
 	arena_free(e->status_arena);
-	object_unref(e->object);
+	pod_object_unref(e->object);
 	free(e);
 }
 
@@ -141,7 +141,7 @@ err *entry_new(struct pods *p, const char *uid, struct pod_object *object, struc
 		return err_oom();
 	}
 	e->count = count;
-	e->object = object_ref(object);
+	e->object = pod_object_ref(object);
 	e->sandbox = (struct watched){ .entry = e, .index = PODS_SANDBOX, .now = OBSERVED_NONE };
 	for (size_t i = 0; i < count; i++)
 		e->containers[i] = (struct watched){ .entry = e, .index = (int)i, .now = OBSERVED_NONE };
@@ -232,7 +232,7 @@ static err *freeze(struct pods *p, const char *uid, err *why)
 static err *open_entry(struct pods *p, const char *uid)
 {
 	auto_arena struct arena *arena = NULL;
-	auto_object struct pod_object *object = NULL;
+	auto_pod_object struct pod_object *object = NULL;
 	struct pods_record record;
 	struct entry *e;
 
@@ -249,7 +249,7 @@ static err *open_entry(struct pods *p, const char *uid)
 	if (!bad && !str_equal(record.pod.metadata.uid, uid))
 		bad = err_new(EINVAL, PODS_RECORD_FILE ": is of another Pod");
 	if (!bad)
-		bad = object_new(&record.pod, &object);
+		bad = pod_object_new(&record.pod, &object);
 	if (bad)
 		return freeze(p, uid, bad);
 	TRY(entry_new(p, uid, object, &e));
@@ -429,7 +429,7 @@ static bool has_run(const struct pod *pod)
 static err *want_new(struct pods *p, const struct pod *pod)
 {
 	const char *uid = pod->metadata.uid;
-	auto_object struct pod_object *object = NULL;
+	auto_pod_object struct pod_object *object = NULL;
 	struct entry *e;
 
 	if (!uid || !pod_is_label(uid) || strlen(uid) > PODS_UID_MAX)
@@ -437,7 +437,7 @@ static err *want_new(struct pods *p, const struct pod *pod)
 			       uid ? uid : "", PODS_UID_MAX);
 	if (pod->spec.containers.count == 0 || pod->spec.containers.count > PODS_CONTAINERS_MAX)
 		return err_new(EINVAL, "a Pod of %zu containers", pod->spec.containers.count);
-	TRY(object_new(pod, &object));
+	TRY(pod_object_new(pod, &object));
 	TRY(entry_new(p, uid, object, &e));
 	e->taken = clock_real();
 	e->looked = e->confirmed = true;
@@ -458,13 +458,13 @@ static bool told_differs(const struct entry *e, const struct pod *pod)
 
 static err *want_known(struct entry *e, const struct pod *pod)
 {
-	auto_object struct pod_object *object = NULL;
+	auto_pod_object struct pod_object *object = NULL;
 	bool deleted = pod->metadata.deletion.nsec != 0;
 
-	TRY(object_new(pod, &object));
+	TRY(pod_object_new(pod, &object));
 	if (e->frozen) {
 		bool first = !e->object;
-		object_unref(e->object);
+		pod_object_unref(e->object);
 		e->object = TAKE(object);
 		if (first)
 			pods_event(e, true, "RecordUnreadable", "the Pod is left as it is: %s", e->frozen_text);
@@ -472,7 +472,7 @@ static err *want_known(struct entry *e, const struct pod *pod)
 	}
 	if (pod->spec.containers.count != e->count)
 		return err_new(EINVAL, "the number of its containers has changed");
-	object_unref(e->object);
+	pod_object_unref(e->object);
 	e->object = TAKE(object);
 	/* Out of contact, an end that was ordered stays ordered. */
 	e->dirty |= e->recorded && deleted && !e->deleted;
