@@ -48,14 +48,16 @@ static bool has_entries(int base, const char *folder)
 {
 	int fd = openat(base, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	bool any = !dir && errno != ENOENT;
+	bool any = false;
 
-	if (!dir)
+	if (!dir) {
+		bool missing = errno == ENOENT;
 		fd_close(fd);
+		return !missing;
+	}
 	for (struct dirent *d; !any && (d = readdir(dir));)
 		any = d->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return any;
 }
 
