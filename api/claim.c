@@ -67,11 +67,21 @@ static const struct field claim_fields[] = {
 const struct type t_claim = OBJECT_STRICT("PersistentVolumeClaim", struct claim, claim_fields);
 /* clang-format on */
 
+static err *check_names(const struct resource_list *list, const char *path, struct decoder *d)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!str_equal(list->items[i].name, "storage"))
+			return rule_fail(d, path, list->items[i].name, NULL, "is not supported");
+	return NULL;
+}
+
 static err *check_size(const void *document, struct decoder *d)
 {
 	const struct claim_resources *r = &((const struct claim *)document)->spec.resources;
 	struct quantity wanted = resource_get(&r->requests, "storage"), limit = resource_get(&r->limits, "storage");
 
+	TRY(check_names(&r->requests, "spec.resources.requests", d));
+	TRY(check_names(&r->limits, "spec.resources.limits", d));
 	if (wanted.milli == 0)
 		return decoder_fail(d, "spec.resources.requests.storage",
 				    wanted.given ? "must be more than 0" : "required but missing");

@@ -58,3 +58,6 @@ err *template_check(struct decoder *d, const struct meta *owner, const struct la
 
 /* Whether selectors may name a field: "spec.nodeName" of a Pod. */
 bool kind_has_field(const struct kind *kind, const char *path);
+
+/* A value as text that is the same for the same content: the order of a map's keys does not count. */
+err *canonical_text(const struct type *type, const void *value, struct str *out) MUST_CHECK;

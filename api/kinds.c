@@ -182,24 +182,18 @@ err *object_decode(struct arena *arena, const char *name, const char *text, size
 	return object_decode_tree(arena, name, tree, expected, flags, ret);
 }
 
-/* ---- writing, copies ---- */
+/* ---- writing ---- */
 
 void object_encode(struct str *out, const struct object *object, unsigned indent)
 {
 	const struct kind *kind = kind_of(object);
 
-	encode_text(out, kind->type, object, indent);
+	if (kind)
+		encode_text(out, kind->type, object, indent);
+	else
+		str_add(out, "null");
 	if (indent)
 		str_add_char(out, '\n');
-}
-
-err *object_copy(struct arena *arena, const struct object *object, struct object **ret)
-{
-	auto_str struct str text = STR_INIT(OBJECT_TEXT_MAX);
-
-	object_encode(&text, object, 0);
-	TRY(str_check(&text));
-	return object_decode(arena, object->kind, text.data, text.len, kind_of(object), OBJECT_LENIENT, ret);
 }
 
 /* A document that nobody wrote has no lines. */
@@ -220,6 +214,8 @@ err *object_check(const struct object *object)
 	char name[320];
 	json *tree = NULL;
 
+	if (!kind_of(object))
+		return err_new(EINVAL, "an object without a kind");
 	/* The same tables and rules that a file meets, so that nothing passes here only. */
 	TRY(arena_new(OBJECT_ARENA_MAX, &arena));
 	object_encode(&text, object, 0);
@@ -253,9 +249,10 @@ bool object_same_spec(const struct object *a, const struct object *b)
 		return false;
 	if (!kind->spec_type)
 		return true;
-	encode_text(&first, kind->spec_type, (const char *)a + kind->spec_offset, 0);
-	encode_text(&second, kind->spec_type, (const char *)b + kind->spec_offset, 0);
-	return !first.failed && !second.failed && str_equal(first.data, second.data);
+	auto_err err *e = canonical_text(kind->spec_type, (const char *)a + kind->spec_offset, &first);
+	if (!e)
+		e = canonical_text(kind->spec_type, (const char *)b + kind->spec_offset, &second);
+	return !e && str_equal(first.data, second.data);
 }
 
 void object_hash(const struct type *type, const void *value, char out[static 17])
@@ -264,8 +261,7 @@ void object_hash(const struct type *type, const void *value, char out[static 17]
 	char hex[DIGEST_HEX_MAX];
 	struct digest digest = { 0 };
 
-	encode_text(&text, type, value, 0);
-	err *e = str_check(&text);
+	err *e = canonical_text(type, value, &text);
 	if (!e)
 		e = digest_of(DIGEST_SHA256, text.data, text.len, &digest);
 	/* Out of memory. A wrong name would replace all instances of a service; a restart replaces none. */

@@ -56,7 +56,7 @@ err *object_decode_tree(struct arena *arena, const char *name, const json *tree,
 /* In the order of the tables: same input, same bytes. indent 0: one line without an end. */
 void object_encode(struct str *out, const struct object *object, unsigned indent);
 
-/* A deep copy, as encoding and decoding would give it; for changing a decoded one. */
+/* A deep copy, for changing a decoded one; complete or not. */
 err *object_copy(struct arena *arena, const struct object *object, struct object **ret) MUST_CHECK;
 
 /* Check one that was built in memory, by the same tables and rules. */
@@ -69,7 +69,7 @@ err *object_new(struct arena *arena, const struct kind *kind, struct object **re
  * "" is an empty value. Every kind has metadata.name and metadata.namespace. */
 const char *object_field(const struct object *object, const char *path);
 
-/* Whether the specs are the same, byte for byte as encoded. */
+/* Whether the specs are the same as encoded; the order of a map's keys does not count. */
 bool object_same_spec(const struct object *a, const struct object *b);
 
 /* 16 hexadecimal digits that name a spec or a template: same content, same text. */

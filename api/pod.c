@@ -67,7 +67,9 @@ err *pod_check(const struct pod *pod)
 
 void pod_encode(struct str *out, const struct pod *pod, unsigned indent)
 {
-	object_encode(out, (const struct object *)pod, indent);
+	encode_text(out, &t_pod, pod, indent);
+	if (indent)
+		str_add_char(out, '\n');
 }
 
 err *pod_defaults(struct arena *arena, struct pod *pod)

@@ -157,7 +157,7 @@ err *status_decode(int http_code, const char *text, size_t len)
 	auto_err err *unlike = decode(arena, text, len, &s);
 	if (unlike)
 		return plain_error(http_code, text, len);
-	if (str_equal(s.status, "Success"))
+	if (str_equal(s.status, "Success") && http_code < 400)
 		return NULL;
 	if (http_code < 400 && s.code >= 400) /* within a stream that began well */
 		http_code = s.code;

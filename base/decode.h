@@ -177,7 +177,7 @@ err *decode_defaults(struct arena *arena, const struct type *type, void *value) 
 err *decoder_fail(struct decoder *d, const char *path, const char *fmt, ...) PRINTF(3, 4) MUST_CHECK;
 void decoder_warn(struct decoder *d, const char *path, const char *fmt, ...) PRINTF(3, 4);
 
-/* Write a value. Absent values (NULL, empty lists without KEEP_EMPTY, OMIT_ZERO) are left out. */
+/* Write a value. Absent values (NULL, empty lists without KEEP_EMPTY, enum values named "", OMIT_ZERO) are left out. */
 void encode(struct json_writer *w, const struct type *type, const void *value);
 
 /* encode() as text; indent as in base/json.h. */

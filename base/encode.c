@@ -43,8 +43,10 @@ static bool is_absent(const struct type *type, const void *value)
 	case T_ARRAY:
 	case T_MAP:
 		return ((const struct strings *)value)->count == 0 && !(type->flags & KEEP_EMPTY);
-	case T_ENUM:
-		return !enum_name(type->names, *(const int *)value);
+	case T_ENUM: {
+		const char *name = enum_name(type->names, *(const int *)value);
+		return !name || !*name;
+	}
 	case T_TEXT:
 		return all_zero(value, type->size);
 	default:

@@ -301,9 +301,101 @@ static void test_memory_of_a_document_is_bounded(void **state)
 	}
 }
 
+struct amount {
+	int64_t value;
+};
+static const char *parse_amount(const char *text, void *value)
+{
+	return str_to_i64(text, &((struct amount *)value)->value) || str_equal(text, "many") ? NULL : "is no amount";
+}
+static void format_amount(const void *value, struct str *out)
+{
+	int64_t n = ((const struct amount *)value)->value;
+
+	if (n == 7)
+		str_add(out, "seven");
+	else
+		str_addf(out, "%lld", (long long)n);
+}
+static const struct type t_amount = {
+	.kind = T_TEXT, .name = "amount", .size = sizeof(struct amount), .flags = OR_NUMBER | AS_NUMBER,
+	.parse = parse_amount, .format = format_amount,
+};
+static const struct enum_name sizes[] = { { "", 0 }, { "large", 1 }, { 0 } };
+static const struct type t_size = ENUM("size", sizes);
+static const struct type t_sizes = ARRAY_OF(t_size);
+struct order {
+	const char *who, *note;
+	struct amount amount;
+	int size;
+	struct { int *items; size_t count; } past;
+};
+static const struct field order_fields[] = {
+	FIELD(struct order, "who", who, t_string, REQUIRED | EMPTY_ABSENT, NULL),
+	FIELD(struct order, "note", note, t_string, EMPTY_ABSENT, "\"none\""),
+	FIELD(struct order, "amount", amount, t_amount, 0, NULL),
+	FIELD(struct order, "size", size, t_size, 0, "\"\""),
+	FIELD(struct order, "past", past, t_sizes, 0, NULL),
+	NOT_YET("later", "false"),
+	{ 0 },
+};
+static const struct type t_order = OBJECT_STRICT("order", struct order, order_fields);
+
+static void test_forms_that_go_encoders_write(void **state)
+{
+	(void)state;
+	static const struct { const char *in, *out, *error; } rows[] = {
+		{ "{\"who\":\"a\"}", "{\"who\":\"a\",\"note\":\"none\"}", NULL },
+		{ "{\"who\":\"a\",\"note\":\"\"}", "{\"who\":\"a\",\"note\":\"none\"}", NULL },
+		{ "{\"who\":\"\"}", NULL, "who: required but missing" },
+		{ "{\"who\":\"a\",\"amount\":\"5\"}", "{\"who\":\"a\",\"note\":\"none\",\"amount\":5}", NULL },
+		{ "{\"who\":\"a\",\"amount\":7}", "{\"who\":\"a\",\"note\":\"none\",\"amount\":\"seven\"}", NULL },
+		{ "{\"who\":\"a\",\"amount\":-7}", "{\"who\":\"a\",\"note\":\"none\",\"amount\":\"-7\"}", NULL },
+		{ "{\"who\":\"a\",\"size\":\"\"}", "{\"who\":\"a\",\"note\":\"none\"}", NULL },
+		{ "{\"who\":\"a\",\"size\":\"large\"}", "{\"who\":\"a\",\"note\":\"none\",\"size\":\"large\"}", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_arena struct arena *a = NULL;
+		auto_str struct str out = STR_INIT(4096);
+		struct order order;
+		assert_ok(arena_new(1 << 20, &a));
+		struct decoder d = { .arena = a, .name = "o" };
+		err *e = decode_text(&d, &t_order, NULL, rows[i].in, strlen(rows[i].in), &order);
+		if (rows[i].error) {
+			assert_err(e, "o:1:8: who: required but missing");
+			continue;
+		}
+		assert_ok(e);
+		encode_text(&out, &t_order, &order, 0);
+		assert_string_equal(out.data, rows[i].out);
+	}
+}
+
+static void test_a_lenient_decoder_passes_over_what_it_does_not_know(void **state)
+{
+	(void)state;
+	static const char text[] = "{\"who\":\"a\",\"new\":{},\"later\":true,\"size\":\"huge\",\"past\":[\"tiny\",\"large\"]}";
+	auto_arena struct arena *a = NULL;
+	struct order order;
+
+	assert_ok(arena_new(1 << 20, &a));
+	struct decoder d = { .arena = a, .name = "o" };
+	assert_err(decode_text(&d, &t_order, NULL, text, strlen(text), &order), "o:1:18: new: unknown field");
+	d.lenient = true;
+	assert_ok(decode_text(&d, &t_order, NULL, text, strlen(text), &order));
+	assert_int_equal(order.size, 0);
+	assert_int_equal(order.past.count, 1);
+	assert_int_equal(order.past.items[0], 1);
+	/* What it knows must be right. */
+	assert_err(decode_text(&d, &t_order, NULL, "{\"who\":1}", 9, &order), "o:1:8: who: expected string, got number");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forms_that_go_encoders_write),
+		cmocka_unit_test(test_a_lenient_decoder_passes_over_what_it_does_not_know),
 		cmocka_unit_test_setup_teardown(test_absent_fields_take_their_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_form_is_decoded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors_name_line_and_field_path, setup, teardown),
