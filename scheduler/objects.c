@@ -62,9 +62,9 @@ void job_free(struct job *j)
 
 static void job_end(struct job *j, const err *error, const struct entry *entry)
 {
-	if (error && j->granted)
-		store_lease_revoke(j->o->store, j->lease);
-	if (!error && !j->object && j->lease && !j->write.dry_run && j->revision)
+	bool gone = !error && !j->object && j->lease && j->revision;
+
+	if (gone || (error && j->granted && error->code != ECONNREFUSED))
 		store_lease_revoke(j->o->store, j->lease);
 	if (j->write.done)
 		j->write.done(error, entry, j->write.user);
@@ -248,6 +248,8 @@ static err *job_try(struct job *j)
 		j->lease = j->now->lease;
 	j->object = j->now ? j->now->object : NULL;
 	TRY(j->make(j, j->now, &j->object));
+	if (j->write.check)
+		TRY(j->write.check(j->now ? j->now->object : NULL, j->object, j->write.user));
 	if (!j->create && j->object == j->now->object) {
 		j->answer = entry_ref(j->now);
 		return answer_without_write(j);
@@ -579,10 +581,12 @@ err *objects_new(struct loop *l, struct store *store, struct cache *cache, struc
 
 void objects_free(struct objects *o)
 {
+	auto_err err *e = err_new(ECONNREFUSED, "the scheduler is ending");
+
 	if (!o)
 		return;
 	while (o->jobs)
-		job_free(o->jobs);
+		job_end(o->jobs, e, NULL);
 	free(o);
 }
 

@@ -24,6 +24,9 @@ struct write {
 	const char *subresource;  /* NULL, "status" */
 	objects_done_fn *done;    /* may be NULL */
 	void *user;
+	/* May it be? Asked before each try, with what is there and what would be (NULL: nothing). May be
+	 * NULL. */
+	err *(*check)(const struct object *now, const struct object *next, void *user);
 };
 /* Server's members are filled in: uid, creation, generation 1, generated name, default namespace; status is dropped.
  * ENOENT: no such Namespace; EPERM: it is on its way out. */

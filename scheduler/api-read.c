@@ -1,0 +1,332 @@
+/* scheduler/api-read.c: requests that read objects: one, many in pages; and where a Pod's output is to be
+ * had. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/node.h"
+#include "scheduler/api-internal.h"
+
+bool filter_sees(const struct filter *f, const struct object *object)
+{
+	return (!f->namespace || str_equal(f->namespace, object->metadata.namespace)) &&
+	       (!f->labels || label_selector_matches(f->labels, &object->metadata.labels)) &&
+	       (!f->fields || field_selector_matches(f->fields, object)) && auth_sees(&f->who, object);
+}
+
+err *call_get(struct call *c)
+{
+	const struct entry *e = cache_get(c->s->cache, c->kind->id, c->namespace, c->name);
+
+	if (!e)
+		return err_new(ENOENT, "%s '%s' not found", c->kind->plural, c->name);
+	call_answer_entry(c, 200, e);
+	return NULL;
+}
+
+/* ---- pages ---- */
+
+/* Where the next page begins: the revision of the first page and the last object that was told, as
+ * hexadecimal digits so that nobody takes it for something to write by hand. Pages show what is there when
+ * they are asked for; who then watches from the first page's revision hears what has changed meanwhile
+ * (docs/decisions/0067). */
+static void write_token(const struct entry *last, uint64_t revision, struct str *out)
+{
+	char text[600];
+	int len = snprintf(text, sizeof(text), "%" PRIu64 "/%s/%s", revision,
+			   last->object->metadata.namespace ? last->object->metadata.namespace : "",
+			   last->object->metadata.name);
+
+	for (int i = 0; i < len && i < (int)sizeof(text) - 1; i++)
+		str_addf(out, "%02x", (unsigned char)text[i]);
+}
+
+struct place_in_list {
+	uint64_t revision;
+	const char *namespace, *name; /* the next page begins after it */
+};
+
+static err *read_token(const struct call *c, const char *token, struct place_in_list *ret)
+{
+	size_t len = strlen(token);
+	char *text, *namespace, *name;
+
+	TRY_ALLOC(c->arena, text, arena_alloc(c->arena, len / 2 + 1));
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		unsigned byte;
+
+		if (sscanf(token + i, "%2x", &byte) != 1)
+			break;
+		text[i / 2] = (char)byte;
+	}
+	namespace = strchr(text, '/');
+	name = namespace ? strchr(namespace + 1, '/') : NULL;
+	if (!name || len % 2)
+		return err_new(EBADMSG, "continue: is not what an earlier page gave");
+	*namespace ++ = '\0';
+	*name++ = '\0';
+	if (!str_to_u64(text, &ret->revision))
+		return err_new(EBADMSG, "continue: is not what an earlier page gave");
+	ret->namespace = namespace;
+	ret->name = name;
+	return NULL;
+}
+
+struct list {
+	struct filter filter;
+	struct entry **items;
+	size_t count, cap, limit, bytes, next; /* next: to be sent */
+	bool more;
+	struct stream *stream;
+};
+
+static void list_free(struct list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		entry_unref(l->items[i]);
+	free(l->items);
+	free(l);
+}
+
+static bool add_item(const struct entry *e, void *user)
+{
+	struct list *l = user;
+
+	if (!filter_sees(&l->filter, e->object))
+		return true;
+	if (l->limit && l->count == l->limit) {
+		l->more = true;
+		return false;
+	}
+	if (l->count == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		struct entry **items = reallocarray(l->items, cap, sizeof(*items));
+
+		if (!items)
+			abort();
+		l->items = items;
+		l->cap = cap;
+	}
+	l->items[l->count++] = entry_ref(e);
+	l->bytes += e->json->len;
+	return true;
+}
+
+static void write_head(const struct call *c, const struct list *l, uint64_t revision, struct str *out)
+{
+	str_addf(out,
+		 "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
+		 c->kind->list_name, c->kind->api_version, revision);
+	if (l->more) {
+		str_add(out, ",\"continue\":\"");
+		write_token(l->items[l->count - 1], revision, out);
+		str_add(out, "\"");
+	}
+	str_add(out, "},\"items\":[");
+}
+
+static void write_items(struct list *l, size_t bytes, struct str *out)
+{
+	for (; l->next < l->count && out->len < bytes; l->next++) {
+		const struct blob *b = l->items[l->next]->json;
+
+		str_add(out, l->next ? ",\n" : "\n");
+		str_add_bytes(out, b->bytes, b->len);
+	}
+	if (l->next == l->count)
+		str_add(out, "]}\n");
+}
+
+/* ---- a long list goes out in pieces, as its reader takes them ---- */
+enum { PIECE = 512 << 10 };
+
+static void list_closed(void *user)
+{
+	list_free(user);
+}
+
+static void send_piece(void *user)
+{
+	struct list *l = user;
+	auto_str struct str piece = STR_INIT(PIECE + 4 * STORE_VALUE_MAX);
+
+	write_items(l, PIECE, &piece);
+	struct blob *b = blob_new(piece.data, piece.len);
+	bool sent = stream_send(l->stream, b);
+	blob_unref(b);
+	if (!sent || l->next < l->count)
+		return;
+	stream_on_drained(l->stream, NULL, NULL);
+	stream_end(l->stream);
+}
+
+static err *send_list(struct call *c, struct list *l, uint64_t revision)
+{
+	auto_str struct str body = STR_INIT(PIECE + 4 * STORE_VALUE_MAX);
+
+	write_head(c, l, revision, &body);
+	if (l->bytes < PIECE) {
+		write_items(l, SIZE_MAX, &body);
+		list_free(l);
+		call_answer(c, 200, API_JSON, &body, 0);
+		return NULL;
+	}
+	l->stream = call_stream(c, API_JSON, API_WATCH_QUEUE, list_closed, l);
+	struct blob *b = blob_new(body.data, body.len);
+	bool sent = stream_send(l->stream, b);
+	blob_unref(b);
+	if (sent)
+		stream_on_drained(l->stream, send_piece, l);
+	return NULL;
+}
+
+/* "Not older than": what is here is the newest there is. */
+static err *check_revision(const struct call *c, uint64_t now)
+{
+	const char *match = request_query(c->r, "resourceVersionMatch");
+	uint64_t revision;
+	bool given;
+
+	TRY(call_number(c, "resourceVersion", UINT64_MAX, &revision, &given));
+	if (given && revision > now)
+		return err_new(ETIMEDOUT, "resourceVersion: %" PRIu64 " is not reached yet; it is %" PRIu64,
+			       revision, now);
+	if (given && str_equal(match, "Exact") && revision != now)
+		return err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is not kept for lists", revision);
+	return NULL;
+}
+
+err *call_list(struct call *c)
+{
+	const char *token = request_query(c->r, "continue");
+	struct place_in_list from = { .revision = cache_revision(c->s->cache) };
+	uint64_t limit;
+	bool given;
+	struct list *l;
+
+	TRY(call_number(c, "limit", 1000000, &limit, &given));
+	if (token && *token)
+		TRY(read_token(c, token, &from));
+	else
+		TRY(check_revision(c, from.revision));
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return err_oom();
+	l->filter = (struct filter){ c->namespace, c->labels, c->fields, c->who };
+	l->limit = (size_t)limit;
+	if (from.name)
+		cache_each_from(c->s->cache, c->kind->id, c->namespace, from.namespace, from.name, add_item,
+				l);
+	else
+		cache_each(c->s->cache, c->kind->id, c->namespace, add_item, l);
+	return send_list(c, l, from.revision);
+}
+
+err *call_watch(struct call *c)
+{
+	return watches_begin(c->s->watches, c);
+}
+
+/* ---- a Pod's output: its node's agent has it ---- */
+
+static void add_encoded(struct str *out, const char *text)
+{
+	for (; *text; text++)
+		if (strchr("-._~", *text) || (*text >= '0' && *text <= '9') ||
+		    (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z'))
+			str_add_char(out, *text);
+		else
+			str_addf(out, "%%%02X", (unsigned char)*text);
+}
+
+static err *agent_address(struct call *c, const struct pod *pod, struct str *out)
+{
+	const struct entry *e = cache_get(c->s->cache, KIND_NODE, NULL, pod->spec.node_name);
+	const struct node *node = e ? (const struct node *)(const void *)e->object : NULL;
+
+	if (!node)
+		return err_new(ENOENT, "nodes '%s' not found", pod->spec.node_name);
+	for (size_t i = 0; i < node->status.addresses.count && node->status.agent_port; i++) {
+		const struct node_address *a = &node->status.addresses.items[i];
+
+		if (!str_equal(a->type, "InternalIP"))
+			continue;
+		str_addf(out, strchr(a->address, ':') ? "https://[%s]:%u" : "https://%s:%u", a->address,
+			 node->status.agent_port);
+		return NULL;
+	}
+	return err_new(ECONNREFUSED, "node '%s' has not said where its agent listens", pod->spec.node_name);
+}
+
+static err *choose_container(struct call *c, const struct pod *pod, const char **ret)
+{
+	const char *wanted = request_query(c->r, "container");
+	auto_str struct str names = STR_INIT(8192);
+
+	for (size_t i = 0; i < pod->spec.containers.count; i++) {
+		const char *name = pod->spec.containers.items[i].name;
+
+		if (wanted && *wanted ? str_equal(name, wanted) : pod->spec.containers.count == 1) {
+			*ret = name;
+			return NULL;
+		}
+		str_addf(&names, "%s%s", i ? ", " : "", name);
+	}
+	if (wanted && *wanted)
+		return err_new(EBADMSG, "container: pod '%s' has no '%s', it has %s", c->name, wanted,
+			       names.data);
+	return err_new(EBADMSG, "container: pod '%s' has many, name one of %s", c->name, names.data);
+}
+
+enum { VALUES_MAX = 1024 };
+
+static void add_query(struct call *c, const char *const *names, struct str *out)
+{
+	const char **values = arena_array(c->arena, VALUES_MAX, sizeof(*values));
+	char mark = '?';
+
+	for (; values && *names; names++) {
+		size_t count = MIN(request_query_all(c->r, *names, values, VALUES_MAX), (size_t)VALUES_MAX);
+
+		for (size_t i = 0; i < count; i++, mark = '&') {
+			str_addf(out, "%c%s=", mark, *names);
+			add_encoded(out, values[i]);
+		}
+	}
+}
+
+static err *redirect(struct call *c, const char *what, const char *const *query)
+{
+	const struct entry *e = cache_get(c->s->cache, KIND_POD, c->namespace, c->name);
+	auto_str struct str location = STR_INIT(64 << 10), body = STR_INIT(16);
+	const char *container = NULL;
+
+	if (!e)
+		return err_new(ENOENT, "pods '%s' not found", c->name);
+	const struct pod *pod = (const struct pod *)(const void *)e->object;
+	if (!pod->spec.node_name || !pod->spec.node_name[0])
+		return err_new(EBADMSG, "pod '%s' is on no node yet", c->name);
+	TRY(choose_container(c, pod, &container));
+	TRY(agent_address(c, pod, &location));
+	str_addf(&location, "/%s/%s/%s/%s", what, c->namespace, c->name, container);
+	add_query(c, query, &location);
+	TRY(str_check(&location));
+	c->extra = location.data;
+	call_answer(c, 307, "text/plain", &body, 0);
+	return NULL;
+}
+
+err *call_log(struct call *c)
+{
+	static const char *const query[] = { "follow",	     "timestamps", "previous",	 "tailLines",
+					     "sinceSeconds", "sinceTime",  "limitBytes", NULL };
+
+	return redirect(c, "containerLogs", query);
+}
+
+err *call_exec(struct call *c)
+{
+	static const char *const query[] = { "command", "stdin", "stdout", "stderr", "tty", NULL };
+
+	return redirect(c, "exec", query);
+}
