@@ -29,17 +29,14 @@ static err *check_spec(const void *document, struct decoder *d)
 	return pod_spec_check(d, "spec", &((const struct pod *)document)->spec);
 }
 
-#define POD_RULES                                                                                  \
-	{ "labels and annotations of Stube are well-formed", check_metadata },                     \
-	{ "the spec agrees with itself", check_spec },                                             \
-	{ 0 },
-
 const struct rule pod_rules[] = {
 	{ "metadata is well-formed", object_check_metadata },
-	POD_RULES
+	{ "labels and annotations of Stube are well-formed", check_metadata },
+	{ "the spec agrees with itself", check_spec },
+	{ 0 },
 };
 /* A Pod of this machine only has labels as container engines know them: any text. */
-static const struct rule local_rules[] = { POD_RULES };
+static const struct rule *const local_rules = &pod_rules[1];
 
 err *pod_decode(struct arena *arena, const char *name, const char *text, size_t len, const struct pod **ret)
 {
@@ -57,6 +54,8 @@ err *pod_check(const struct pod *pod)
 	struct decoder d = { .name = "Pod" };
 	struct pod copy;
 
+	if (!pod->metadata.name)
+		return err_new(EINVAL, "Pod: metadata.name: required but missing");
 	/* The same tables and rules that a file meets, so that nothing passes here only. */
 	TRY(arena_new(16 << 20, &arena));
 	d.arena = arena;

@@ -251,7 +251,10 @@ static void test_a_local_pod_may_have_labels_of_any_form(void **state)
 	pod.spec.containers.count = 1;
 	pod.metadata.labels = (struct string_map){ &label, 1 };
 	assert_ok(pod_check(&pod));
-	assert_non_null((label.key = "a"));
+	pod.metadata.name = NULL;
+	assert_err(pod_check(&pod), "Pod: metadata.name: required but missing");
+	pod.metadata.name = "web";
+	label.key = "a";
 	assert_err(object_check((struct object *)&pod), "Pod 'web': metadata.labels.a: 'any text' is not a value of at most "
 							"63 letters, digits, '-', '_' and '.'");
 }
