@@ -44,8 +44,9 @@ const struct kind *kind_by_word(const char *word);
 const struct kind *kind_of(const struct object *object);
 
 /* Decode and check one object of any kind, or of the expected one (NULL: any). `name` is what errors call
- * the document. lenient: unknown keys and fields that we do not implement are passed over: for answers of a
- * server that may be newer, never for what is to be run.
+ * the document. lenient: unknown keys and fields that we do not implement are passed over, the rules between fields
+ * are not asked, an unknown word of an enumeration reads as 0 (absent), and an item of a typed list need not say what
+ * it is: for answers of a server that may be newer, never for what is to be run.
  * EINVAL: "web.yaml:7:5: spec.template.spec.containers[0].lifecycle: is not supported". */
 enum object_flags { OBJECT_LENIENT = 1 << 0 };
 err *object_decode(struct arena *arena, const char *name, const char *text, size_t len,
