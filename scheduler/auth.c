@@ -300,6 +300,7 @@ bool auth_sees(const struct identity *who, const struct object *object)
 
 /* ---- paths ---- */
 
+/* The first row that fits counts. */
 /* clang-format off */
 static const struct {
 	const char *path;
@@ -312,13 +313,12 @@ static const struct {
 	{ "/livez",         true,  ANY | KNOWN_ONES },
 	{ "/readyz",        true,  ANY | KNOWN_ONES },
 	{ "/version",       false, ANY | KNOWN_ONES },
-	{ "/api",           true,  KNOWN_ONES },
 	{ "/apis/stube/v1/explain/", true, 1u << ROLE_VIEWER },
 	{ "/apis/stube/v1/drain/",   true, 1u << ROLE_VIEWER },
 	{ "/apis/stube/v1/plan",     false, 1u << ROLE_VIEWER },
 	{ "/apis/stube/v1", false, KNOWN_ONES },
 	{ "/apis/stube/",   true,  0 },
-	{ "/apis",          true,  KNOWN_ONES },
+	{ "/api",           true,  KNOWN_ONES }, /* and /apis */
 	{ "/metrics",       false, 1u << ROLE_VIEWER },
 };
 /* clang-format on */

@@ -57,6 +57,11 @@ static err *choose_name(struct job *j, struct object *object)
 	return NULL;
 }
 
+static bool is_always_there(const char *namespace)
+{
+	return str_equal(namespace, "default") || str_equal(namespace, LEASE_NAMESPACE);
+}
+
 /* The Namespace stays as it is until the object is in. */
 static err *check_namespace(struct job *j, const char *name)
 {
@@ -64,6 +69,9 @@ static err *check_namespace(struct job *j, const char *name)
 	auto_str struct str key = STR_INIT(STORE_KEY_MAX);
 	struct store_op op = { .kind = STORE_CHECK };
 
+	/* Never removed, and at a first start perhaps just being made. */
+	if (is_always_there(name))
+		return NULL;
 	if (!e)
 		return err_new(ENOENT, "namespaces '%s' not found", name);
 	if (e->object->metadata.deletion.nsec)
@@ -363,7 +371,7 @@ static err *mark(struct job *j, const struct entry *now, int64_t grace, const st
 
 static err *delete_namespace(struct job *j, const struct entry *now, const struct object **ret)
 {
-	if (str_equal(j->name, "default") || str_equal(j->name, LEASE_NAMESPACE))
+	if (is_always_there(j->name))
 		return err_new(EPERM, "namespace '%s' is always there", j->name);
 	if (!now->object->metadata.deletion.nsec)
 		return mark(j, now, 0, ret);
