@@ -114,6 +114,10 @@ static void on_hangup(uint32_t events UNUSED, void *user)
 	struct connection *c = user;
 
 	connection_unwatch(c);
+	if (c->websocket) {
+		websocket_hung_up(c->websocket);
+		return;
+	}
 	connection_cut(c);
 	if (c->request)
 		request_gone(c->request);

@@ -157,5 +157,6 @@ void stream_closed(struct stream *s); /* its request has ended */
 
 /* net/server-websocket.c */
 void websocket_gone(struct websocket *w);   /* the other side has gone: ends as soon as it can */
+void websocket_hung_up(struct websocket *w); /* but what it has sent may still be on its way to us */
 void websocket_closed(struct websocket *w); /* its request has ended */
 void websocket_end(struct websocket *w);    /* now: the server goes */

@@ -13,6 +13,7 @@
 #define QUEUE_MAX  (4u << 20)
 #define READ_SIZE  (64u * 1024)
 #define CLOSE_WAIT ((int64_t)(5 * NSEC_PER_SEC))
+#define LEFT_WAIT  ((int64_t)(100 * NSEC_PER_MSEC))
 
 enum {
 	CLOSE_NORMAL = 1000,
@@ -36,6 +37,7 @@ struct websocket {
 	bool closing;  /* our close frame is out, or in the queue */
 	bool answered; /* theirs has come: end when the queue is out */
 	bool deaf;     /* what comes after a violation is dropped */
+	bool hung_up;  /* below TLS: what is left is read, then it ends */
 	bool dead;
 	bool handling;
 	websocket_fn *on_message;
@@ -52,8 +54,10 @@ static void finish(struct websocket *w)
 	w->connection->websocket = NULL;
 	if (w->connection->request)
 		w->connection->request->websocket = NULL;
-	if (w->urh)
+	if (w->urh) {
 		MHD_upgrade_action(w->urh, MHD_UPGRADE_ACTION_CLOSE);
+		loop_soon(w->connection->daemon->soon);
+	}
 	w->closed(w->user);
 	str_done(&w->in);
 	str_done(&w->out);
@@ -291,21 +295,43 @@ static void handle_frames(struct websocket *w)
 		str_consume(&w->in, at);
 }
 
-static void read_more(struct websocket *w)
+/* False: nothing is there. */
+static bool read_more(struct websocket *w)
 {
 	char *room = str_room(&w->in, READ_SIZE);
 	ssize_t n = room ? recv(w->fd, room, READ_SIZE, MSG_DONTWAIT) : 0;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		die(w);
-		return;
+		return false;
 	}
 	if (w->deaf)
-		return;
+		return true;
 	str_grown(&w->in, (size_t)n);
 	handle_frames(w);
+	return true;
+}
+
+/* libmicrohttpd does not pass on that a TLS connection ended without its alert; and what it holds of the last
+ * bytes comes after the end is seen on its socket. */
+void websocket_hung_up(struct websocket *w)
+{
+	w->hung_up = true;
+	IGNORE(loop_timer_set(w->later, clock_boot() + LEFT_WAIT));
+}
+
+static void read_rest(struct websocket *w)
+{
+	bool any = false;
+
+	while (!w->dead && !w->paused && read_more(w))
+		any = true;
+	if (!w->dead && any)
+		IGNORE(loop_timer_set(w->later, clock_boot() + LEFT_WAIT));
+	else if (!w->dead)
+		die(w);
 }
 
 static void on_socket(uint32_t events, void *user)
@@ -342,6 +368,8 @@ static void on_later(void *user)
 		return;
 	if (w->dead || w->closing)
 		finish(w);
+	else if (w->hung_up)
+		read_rest(w);
 	else
 		handle_frames(w);
 }
@@ -409,6 +437,8 @@ static void begin(void *user, struct MHD_Connection *mhd UNUSED, void *context U
 	w->urh = urh;
 	w->fd = fd;
 	connection_unwatch(w->connection);
+	if (fd != w->connection->fd)
+		connection_watch(w->connection);
 	connection_deadline(w->connection, PHASE_WORKING, 0);
 	w->connection->websocket = w;
 	str_add_bytes(&w->in, extra, extra_len);
