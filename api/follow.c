@@ -297,7 +297,7 @@ static void pause_for(const struct follow *f, int64_t wait)
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = 0;
-	int64_t until = clock_monotonic() + wait / 2 + (int64_t)((double)random / UINT32_MAX * (double)(wait / 2));
+	int64_t until = clock_monotonic() + wait / 2 + (int64_t)random % (wait / 2);
 	for (int64_t left; !is_cancelled(f) && (left = until - clock_monotonic()) > 0;) {
 		struct timespec t = { .tv_nsec = MIN(left, WAIT_SLICE) };
 		nanosleep(&t, NULL);

@@ -1,6 +1,7 @@
 /* api/manifest.h: objects from manifests: files, directories, standard input; YAML or JSON, many a file. */
 #pragma once
 #include "api/kinds.h"
+#include "base/strv.h"
 
 struct manifest_item {
 	struct object *object;
@@ -15,8 +16,8 @@ struct manifest {
 #define MANIFEST_ITEMS_MAX 10000
 
 /* Each path: a file, "-", or a directory, whose *.yaml, *.yml and *.json are read in the order of their names.
- * Nothing is returned unless all is right. All errors of all documents are told, one a line of the chain's text,
- * up to 20. Errors name file, line and field. */
+ * Nothing is returned unless all is right. The first error of each document is told, up to 20, beside each other
+ * (err_beside() of base/err.h: one a line). Errors name file, line and field. */
 err *manifest_read(struct arena *arena, const struct strv *paths, struct manifest *ret) MUST_CHECK;
 
 /* The same from bytes. */

@@ -123,13 +123,33 @@ static void add_printable(struct str *out, const char *text)
 		str_add_char(out, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
 }
 
+err *err_beside(err *e, err *other)
+{
+	if (!e || !other)
+		return e ? e : other;
+	if (e == &oom || other == &oom) { /* static: it has no room for another, nor a place of its own */
+		err_free(other);
+		return e;
+	}
+	err *last = e;
+	while (last->beside)
+		last = last->beside;
+	last->beside = other;
+	return e;
+}
+
 void err_format(const err *e, struct str *out)
 {
-	for (; e; e = e->cause) {
-		add_printable(out, e->message);
-		if (e->cause)
+	for (const err *level = e; level; level = level->cause) {
+		add_printable(out, level->message);
+		if (level->cause)
 			str_add(out, ": ");
 	}
+	for (; e; e = e->cause)
+		if (e->beside) {
+			str_add_char(out, '\n');
+			err_format(e->beside, out);
+		}
 }
 
 const char *err_first_hint(const err *e)
@@ -145,6 +165,7 @@ void err_free(err *e)
 	while (e && e != &oom) {
 		err *cause = e->cause;
 
+		err_free(e->beside);
 		free(e->hint);
 		free(e->message);
 		free(e);

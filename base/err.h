@@ -14,6 +14,7 @@ struct err {
 	char *message; /* this level's fact */
 	char *hint;    /* what the user may do about it, or NULL; printed on a line of its own */
 	err *cause;    /* next level inwards, or NULL */
+	err *beside;   /* another failure of the same work, or NULL; told on a line of its own */
 };
 
 /* A new error. Never fails: out of memory gives a static object that err_free() ignores. */
@@ -52,7 +53,11 @@ err *err_hint(err *e, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
 /* Change the code of `e` (taken, returned), for instance to ENOENT where callers look for it. */
 err *err_with_code(err *e, int code) MUST_CHECK;
 
-/* Append the chain to `out`, joined by ": "; control characters are shown as '?', so that text
+/* Add `other` (taken) as a further failure of the same work, such as the second wrong line of a file, behind those that
+ * `e` (taken, returned) has already. Each may be NULL. */
+err *err_beside(err *e, err *other) MUST_CHECK;
+
+/* Append the chain to `out`, joined by ": ", and what stands beside it behind a line break each; control characters are shown as '?', so that text
  * from a file or a registry cannot write to the user's terminal. */
 void err_format(const err *e, struct str *out);
 

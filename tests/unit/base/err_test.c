@@ -39,6 +39,21 @@ static void test_control_characters_do_not_reach_the_terminal(void **state)
 	assert_err(err_new(EINVAL, "name '%s'", "a\x1b[31m\nb\x7f"), "name 'a?[31m?b?'");
 }
 
+static void test_failures_beside_each_other_are_told_line_by_line(void **state)
+{
+	(void)state;
+	err *e = err_beside(NULL, err_wrap(err_new(EINVAL, "first"), "a.yaml"));
+
+	e = err_beside(e, NULL);
+	e = err_beside(e, err_wrap(err_new(ENOENT, "sec\nond"), "b.yaml"));
+	e = err_beside(e, err_new(EIO, "third"));
+	e = err_beside(e, err_oom());
+	assert_int_equal(e->code, EINVAL);
+	assert_err(err_wrap(e, "apply"), "apply: a.yaml: first\nb.yaml: sec?ond\nthird");
+	assert_ptr_equal(err_beside(err_oom(), err_new(EIO, "lost")), err_oom());
+	assert_null(err_beside(NULL, NULL));
+}
+
 static void test_hint_is_found_from_the_outside(void **state)
 {
 	(void)state;
@@ -95,6 +110,7 @@ int main(void)
 		cmocka_unit_test(test_code_is_kept_while_wrapping),
 		cmocka_unit_test(test_errno_becomes_code_and_cause),
 		cmocka_unit_test(test_control_characters_do_not_reach_the_terminal),
+		cmocka_unit_test(test_failures_beside_each_other_are_told_line_by_line),
 		cmocka_unit_test(test_hint_is_found_from_the_outside),
 		cmocka_unit_test(test_out_of_memory_needs_no_memory),
 		cmocka_unit_test(test_long_message_is_cut_not_overflown),
