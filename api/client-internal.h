@@ -35,6 +35,7 @@ err *client_path(const struct api_client *c, const struct subject *s, const char
 /* "?key=value" or "&key=value", escaped; nothing when value is NULL. */
 void client_query(struct str *url, const char *key, const char *value);
 void client_query_int(struct str *url, const char *key, int64_t value);
+void client_escape(struct str *out, const char *text);
 
 /* The namespace that a request goes to: given, the configuration's; NULL where the kind has none. */
 const char *client_namespace(const struct api_client *c, const struct kind *kind, const char *namespace);
@@ -62,8 +63,11 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 /* The same answer as an object of the kind; ret may be NULL: only checked to be no error. */
 err *client_call_object(struct api_client *c, struct arena *arena, const struct call *call, struct object **ret) MUST_CHECK;
 
-/* Wrap what went wrong (taken) by subject and server; the HTTP client's own first words are left out. */
+/* Wrap what went wrong (taken) by subject and server. */
 err *client_error(const struct api_client *c, const struct subject *s, err *e) MUST_CHECK;
+
+/* The same error (taken) without its first words, the HTTP client's "GET 'https://...'". NULL stays NULL. */
+err *client_without_url(err *e) MUST_CHECK;
 
 /* ---- lists ---- */
 
@@ -85,3 +89,24 @@ err *client_object(const struct api_client *c, struct arena *arena, const struct
 typedef void watch_begun_fn(void *user);
 err *client_watch(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
 		  watch_fn *fn, watch_begun_fn *begun, void *user, const atomic_bool *cancel) MUST_CHECK;
+
+/* ---- agents ---- */
+
+/* The agent of a node, as a client like any: by TLS with the same certificates, or by this machine's socket. */
+struct agent {
+	struct api_client client; /* base, server and http are of the agent; the rest is borrowed */
+	struct http_client *http; /* its own, when the caller's does not fit; NULL */
+	char *base, *server;
+};
+void agent_done(struct agent *a);
+DEFINE_CLEANUP_OF(struct agent, agent_done)
+#define auto_agent CLEANUP(agent_done)
+
+/* The node whose agent is meant; a Pod's container: the Pod is there, on a node, and has that container. ret_container:
+ * in the arena. */
+err *agent_of_node(struct api_client *c, struct arena *arena, const char *node, struct agent *ret) MUST_CHECK;
+err *agent_of_pod(struct api_client *c, struct arena *arena, const struct subject *pod, const char *container,
+		  struct agent *ret, const char **ret_container) MUST_CHECK;
+
+/* BASE/WHAT/NAMESPACE/POD/CONTAINER */
+void agent_path(const struct agent *a, const char *what, const struct subject *pod, const char *container, struct str *out);

@@ -68,7 +68,7 @@ void api_client_free(struct api_client *c)
 
 /* ---- URLs ---- */
 
-static void add_escaped(struct str *out, const char *text)
+void client_escape(struct str *out, const char *text)
 {
 	for (; *text; text++) {
 		if (isalnum((unsigned char)*text) || strchr("-._~", *text))
@@ -83,7 +83,7 @@ static err *add_part(struct str *out, const char *what, const char *text)
 	if (!*text || str_equal(text, ".") || str_equal(text, ".."))
 		return err_new(EINVAL, "'%s' is not the name of a %s", text, what);
 	str_add_char(out, '/');
-	add_escaped(out, text);
+	client_escape(out, text);
 	return NULL;
 }
 
@@ -113,7 +113,7 @@ void client_query(struct str *url, const char *key, const char *value)
 	if (!value)
 		return;
 	str_addf(url, "%c%s=", strchr(url->data, '?') ? '&' : '?', key);
-	add_escaped(url, value);
+	client_escape(url, value);
 }
 
 void client_query_int(struct str *url, const char *key, int64_t value)
@@ -160,14 +160,13 @@ err *client_error(const struct api_client *c, const struct subject *s, err *e)
 	return told;
 }
 
-/* "GET 'https://...': " is left out: the subject and the server are named already. */
-static err *transport_error(const struct api_client *c, const struct subject *s, err *e)
+err *client_without_url(err *e)
 {
-	if (!e->cause)
-		return client_error(c, s, e);
+	if (!e || !e->cause)
+		return e;
 	err *cause = TAKE(e->cause);
 	err_free(e);
-	return client_error(c, s, cause);
+	return cause;
 }
 
 /* ---- requests ---- */
@@ -206,7 +205,7 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 	};
 	err *e = http_perform(c->http, &request, &response);
 	if (e)
-		return transport_error(c, &call->subject, e);
+		return client_error(c, &call->subject, client_without_url(e));
 	return response.status / 100 == 2 ? NULL : answer_error(c, call, &response);
 }
 

@@ -30,15 +30,25 @@ void ws_accept(const char *key, char out[static 29]);
 enum ws_channel { CHANNEL_STDIN = 0, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_STATUS /* a Status document */,
 		  CHANNEL_RESIZE /* {"Width":80,"Height":24} */, CHANNEL_CLOSE = 255 /* one byte: the channel that ends */ };
 
-/* ---- a client, blocking, over libcurl's connection (TLS and client certificate as the http_client's) ---- */
+/* ---- a client over libcurl's connection (TLS and client certificate as the http_client's; proxies are not used) ---- */
 struct ws_client;
-err *ws_connect(struct http_client *c, const char *url, const char *subprotocol, struct ws_client **ret) MUST_CHECK;
-/* For poll(2); also POLLIN-able bytes may be buffered inside: ask ws_pending() first. */
+/* refusal: what a server that answers with another status says (status, error_body); else untouched. */
+err *ws_connect(struct http_client *c, const char *url, const char *subprotocol, struct http_response *refusal,
+		struct ws_client **ret) MUST_CHECK;
+/* For poll(2). Ask ws_pending() first: bytes may have arrived and be kept inside. */
 int ws_fd(const struct ws_client *w);
-bool ws_pending(const struct ws_client *w);
+/* Take what has arrived, without waiting. True: ws_receive() has a message, the end or an error at once. */
+bool ws_pending(struct ws_client *w);
+/* Queue a message, whose bytes are `head` and `bytes`, and send what goes without waiting. ENOBUFS: too much is
+ * queued, because the other side does not read. */
 err *ws_send(struct ws_client *w, enum ws_opcode opcode, const void *head, size_t head_len, const void *bytes, size_t len)
 	MUST_CHECK;
-/* The next whole message, waiting for it; pings are answered. *ret_closed: the other side closed in good order. */
+/* Bytes in the queue: when there are some, poll for POLLOUT, then flush. */
+size_t ws_unsent(const struct ws_client *w);
+err *ws_flush(struct ws_client *w) MUST_CHECK;
+/* The next whole message, waiting for it, in place of what `out` held; pings are answered. *ret_closed: the other side
+ * closed in good order. */
 err *ws_receive(struct ws_client *w, struct str *out, enum ws_opcode *ret_opcode, bool *ret_closed) MUST_CHECK;
 void ws_client_free(struct ws_client *w);
 DEFINE_CLEANUP(struct ws_client *, ws_client_free)
+#define auto_ws_client CLEANUP(ws_client_free)

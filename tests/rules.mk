@@ -24,3 +24,10 @@ $(LAYER_TOOL): $(O)/tests/images/layer-tool.o $(O)/version.o $(patsubst %,$(O)/%
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka $(call vendor,$(call pkgs,$(call layer,images)))
 unit-tests: $(LAYER_TOOL)
+
+# The API's client as a command line, for tests/integration/api-client.bats.
+API_DRIVER := $(O)/tests/api/driver
+$(API_DRIVER): $(O)/tests/api/driver.o $(O)/version.o $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,api)))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,api)))
+unit-tests: $(API_DRIVER)
