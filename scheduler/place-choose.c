@@ -1,4 +1,6 @@
 /* scheduler/place-choose.c: the best node for a Pod, or how many nodes refuse it for which reason. */
+#include <string.h>
+
 #include "scheduler/place-internal.h"
 
 struct candidate {
@@ -79,6 +81,22 @@ static bool only(const struct place *p, const struct class *c, const char *name,
 	return node_judge(p, c, s->index, name, NULL) == PLACE_FITS;
 }
 
+/* Many equal Pods may wait: between changes they are refused for the same reasons. */
+static void count_refusals(const struct place *p, struct class *c, const char *claim_node,
+			   size_t counts[PLACE_REASON_COUNT])
+{
+	bool known = !claim_node && c->refused_at == p->changes + 1;
+
+	for (uint32_t i = 0; !known && i < p->count; i++)
+		counts[node_judge(p, c, i, claim_node, NULL)]++;
+	if (known)
+		memcpy(counts, c->refused, sizeof(c->refused));
+	if (!known && !claim_node) {
+		memcpy(c->refused, counts, sizeof(c->refused));
+		c->refused_at = p->changes + 1;
+	}
+}
+
 err *place_choose(struct place *p, const struct pod *pod, const char *claim_node, bool commit,
 		  struct place_answer *ret)
 {
@@ -89,8 +107,7 @@ err *place_choose(struct place *p, const struct pod *pod, const char *claim_node
 	bool found = claim_node ? only(p, c, claim_node, &best) : find_best(c, &best);
 	*ret = (struct place_answer){ .nodes = p->count };
 	if (!found) {
-		for (uint32_t i = 0; i < p->count; i++)
-			ret->counts[node_judge(p, c, i, claim_node, NULL)]++;
+		count_refusals(p, c, claim_node, ret->counts);
 		return NULL;
 	}
 	ret->node = p->by_index[best.node]->key.bytes;

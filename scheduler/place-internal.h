@@ -236,6 +236,8 @@ struct class
 	size_t other_count;
 	const struct layout *layout;
 	int32_t *row; /* by node: see place-scan.c */
+	uint64_t refused_at; /* place.changes + 1 when none fitted; then: */
+	size_t refused[PLACE_REASON_COUNT];
 	int32_t *block_min;
 };
 
@@ -290,6 +292,7 @@ struct place {
 	uint64_t epoch, terms_epoch;
 	struct journal_entry journal[JOURNAL_SIZE];
 	uint64_t written; /* entries, of all time */
+	uint64_t changes;
 	struct topology *topologies;
 	size_t topology_count;
 	struct layout *layouts;

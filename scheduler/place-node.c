@@ -167,6 +167,7 @@ err *place_node(struct place *p, const struct node *node)
 		return e;
 	}
 	s->attrs = now;
+	p->changes++;
 	if (!before || !same_labels(&before->labels, &now->labels)) {
 		p->unsettled = true;
 	} else {
@@ -184,6 +185,7 @@ void place_node_gone(struct place *p, const char *name)
 	if (!s || !s->attrs)
 		return;
 	attrs_unref(s->attrs);
+	p->changes++;
 	s->attrs = NULL;
 	s->index = SITE_NOWHERE;
 	p->unsettled = true;

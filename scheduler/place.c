@@ -133,6 +133,7 @@ static void site_count(struct place *p, struct site *s, const struct kin *k, int
 	s->cpu += sign * k->cpu;
 	s->pages += sign * k->pages;
 	s->pods += sign;
+	p->changes++;
 	s->port_users += k->ports.count ? (size_t)sign : 0;
 	site_columns(p, s);
 }
@@ -226,6 +227,11 @@ void place_remove(struct place *p, const char *uid)
 
 	if (g)
 		guest_remove(p, g);
+}
+
+uint64_t place_changes(const struct place *p)
+{
+	return p->changes;
 }
 
 /* ---- the whole ---- */

@@ -28,6 +28,9 @@ void place_free(struct place *p);
 err *place_node(struct place *p, const struct node *node) MUST_CHECK;
 void place_node_gone(struct place *p, const char *name);
 
+/* Grows with each call that changed something: a node that only said again what is known does not count. */
+uint64_t place_changes(const struct place *p);
+
 /* Count a bound Pod in, or out again. uid tells them apart; twice the same is once. */
 err *place_add(struct place *p, const struct pod *pod) MUST_CHECK;
 void place_remove(struct place *p, const char *uid);

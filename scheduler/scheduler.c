@@ -120,6 +120,7 @@ static err *serve_metrics(struct scheduler *s)
 	static void end_##member(struct scheduler *s) { type##_free(s->member); }
 PART(metrics, metrics)
 PART(watches, watches)
+PART(binder, binder)
 
 static const struct {
 	const char *name;
@@ -128,6 +129,7 @@ static const struct {
 } parts[] = {
 	{ "metrics", begin_metrics, end_metrics },
 	{ "watches", begin_watches, end_watches },
+	{ "binder", begin_binder, end_binder },
 };
 /* clang-format on */
 
