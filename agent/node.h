@@ -5,6 +5,9 @@
 #include "api/node.h"
 #include "base/err.h"
 
+/* Annotation of Nodes: our version, and a hash of the Pods' fields that we implement. */
+#define NODE_SUPPORTED STUBE_PREFIX "supported"
+
 struct node_options {
 	const char *name;           /* NULL: the host name */
 	struct api_config api;

@@ -1,10 +1,10 @@
 /* cmd/stube/info.c: stube info: what this machine offers and where things are. */
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "agent/node-check.h"
 #include "agent/place.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -102,76 +102,22 @@ static err *find_images(const struct stube_globals *globals, struct str *out)
 	return NULL;
 }
 
-static bool file_has_line(const char *path, const char *line)
-{
-	auto_str struct str text = STR_INIT(64 * 1024);
-	auto_err err *e = file_read(AT_FDCWD, path, &text);
-	char *save = NULL;
-
-	for (char *l = e ? NULL : strtok_r(text.data, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-		if (str_ends_with(l, line))
-			return true;
-	return false;
-}
-
-/* Whether layers are mounted straight from their tar (Linux 6.12, root) or extracted. */
 static err *find_layers(const struct stube_globals *globals, struct str *out)
 {
-	struct utsname host;
-	char *dot = NULL;
-
 	(void)globals;
-	if (uname(&host) < 0)
-		return err_errno("ask for the kernel's version");
-	unsigned long major = strtoul(host.release, &dot, 10);
-	unsigned long minor = dot && *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
-	if (geteuid() != 0)
-		str_add(out, "extracted (only root may mount EROFS)");
-	else if (major < 6 || (major == 6 && minor < 12))
-		str_add(out, "extracted (mounting from files needs Linux 6.12)");
-	else if (!file_has_line("/proc/filesystems", "\terofs"))
-		str_add(out, "mounted from their tar once the erofs module is loaded, else extracted");
-	else
-		str_add(out, "mounted from their tar (EROFS)");
-	return NULL;
+	return node_check_layers(out);
 }
 
 static err *find_cgroup(const struct stube_globals *globals, struct str *out)
 {
-	static const struct {
-		const char *path, *kind;
-	} places[] = {
-		{ "/sys/fs/cgroup", "v2" },
-		{ "/sys/fs/cgroup/unified", "hybrid" },
-	};
-
 	(void)globals;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		auto_close int fd = open(places[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		auto_str struct str controllers = STR_INIT(4096);
-		struct statfs fs;
-
-		if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
-			continue;
-		TRY(file_read(fd, "cgroup.controllers", &controllers));
-		controllers.data[strcspn(controllers.data, "\n")] = '\0';
-		str_addf(out, "%s at %s, controllers: %s", places[i].kind, places[i].path,
-			 *controllers.data ? controllers.data : "none");
-		return NULL;
-	}
-	str_add(out, "no v2 hierarchy");
-	return NULL;
+	return node_check_cgroup(out);
 }
 
 static err *find_seccomp(const struct stube_globals *globals, struct str *out)
 {
-	auto_str struct str text = STR_INIT(4096);
-	auto_err err *e = file_read(AT_FDCWD, "/proc/sys/kernel/seccomp/actions_avail", &text);
-
 	(void)globals;
-	text.data[strcspn(text.data, "\n")] = '\0';
-	str_add(out, e ? "not available" : text.data);
-	return NULL;
+	return node_check_seccomp(out);
 }
 
 /* clang-format off */
