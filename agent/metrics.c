@@ -115,7 +115,7 @@ static void head(struct str *out, const char *name, const char *type, const char
 static void plain(struct str *out, const char *name, const char *type, const char *help, double value)
 {
 	head(out, name, type, help);
-	str_addf(out, "%s %.17g\n", name, value);
+	str_addf(out, "%s %.15g\n", name, value);
 }
 
 static void label(struct str *out, const char *name, const char *value, bool last)
@@ -139,7 +139,7 @@ static void write_starts(const struct metrics *m, struct str *out)
 	head(out, name, "histogram", "Seconds from a Pod's arrival at this node until it runs.");
 	for (size_t i = 0; i < ARRAY_LEN(start_bounds); i++)
 		str_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name, start_bounds[i], (unsigned long long)m->start_buckets[i]);
-	str_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.17g\n%s_count %llu\n", name, (unsigned long long)m->start_count,
+	str_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.15g\n%s_count %llu\n", name, (unsigned long long)m->start_count,
 		 name, m->start_sum, name, (unsigned long long)m->start_count);
 }
 
@@ -262,7 +262,7 @@ static void sample(struct str *out, const char *name, const struct pod *pod, con
 	label(out, "namespace", pod->metadata.namespace, false);
 	label(out, "pod", pod->metadata.name, false);
 	label(out, "container", container, true);
-	str_addf(out, "} %.17g\n", value);
+	str_addf(out, "} %.15g\n", value);
 }
 
 static bool measure(const struct pod *pod, const struct pod_status *status, const struct pods_container *containers,

@@ -1,0 +1,282 @@
+#!/usr/bin/env bats
+# tests/integration/agent-node.bats: a node and its scheduler: registration, Pods, logs, commands, restarts, lost contact.
+load agent
+
+setup() { cluster_setup; }
+teardown() { cluster_teardown; }
+
+@test "a node registers with what it has, its labels and taints, and is ready" {
+	agent_start --label topology.kubernetes.io/zone=dc-1 --taint gpu=yes:NoSchedule --reserve-cpu 500m --max-pods 7 \
+		--address 192.0.2.9
+	eventually node_ready
+	node=$(api GET "$NODES/one")
+	jq -e '.metadata.labels == {"kubernetes.io/hostname": "one", "kubernetes.io/os": "linux",
+		"kubernetes.io/arch": .status.nodeInfo.architecture, "topology.kubernetes.io/zone": "dc-1"}' <<< "$node"
+	jq -e '.spec.taints | map(select(.key == "gpu")) == [{key: "gpu", value: "yes", effect: "NoSchedule"}]' <<< "$node"
+	jq -e '.status.addresses == [{type: "InternalIP", address: "192.0.2.9"}, {type: "Hostname", address: "one"}]' <<< "$node"
+	jq -e '.status.capacity.pods == "7" and .status.allocatable.cpu != .status.capacity.cpu' <<< "$node"
+	jq -e '.status.nodeInfo.containerRuntimeVersion | startswith("stube-runtime://")' <<< "$node"
+	jq -e '.metadata.annotations["stube/supported"] | test("^[0-9.]+ [0-9a-f]{16}$")' <<< "$node"
+	jq -e '[.status.conditions[] | .type] | sort == ["DiskPressure", "MemoryPressure", "PIDPressure", "Ready"]' <<< "$node"
+	jq -e '.status.images[0].names == ["localhost/t/sh:1"]' <<< "$node"
+	[ "$(api GET /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/one | jq -r .spec.holderIdentity)" = one ]
+	[ "$(events one)" = Starting ]
+}
+
+@test "a node that is known keeps what others gave it, and gets its own labels again" {
+	agent_start --label a=1 --taint gpu=yes:NoSchedule
+	eventually node_ready
+	agent_end
+	api PATCH "$NODES/one" '{"metadata":{"labels":{"a":"2","by":"hand"}},"spec":{"taints":null,"unschedulable":true}}' \
+		application/merge-patch+json > /dev/null
+	agent_start --label a=1 --taint gpu=yes:NoSchedule
+	eventually agent_get /readyz
+	node=$(api GET "$NODES/one")
+	jq -e '.metadata.labels.a == "1" and .metadata.labels.by == "hand" and .spec.unschedulable' <<< "$node"
+	jq -e '[.spec.taints // [] | .[] | select(.key == "gpu")] == []' <<< "$node"
+}
+
+@test "a Node that was removed is registered again by its agent" {
+	LEASE=3
+	scheduler_kill
+	scheduler_start
+	agent_start
+	eventually node_ready
+	old=$(api GET "$NODES/one" | jq -r .metadata.uid)
+	api DELETE "$NODES/one" > /dev/null
+	registered_anew() { [ "$(api GET "$NODES/one" | jq -r .metadata.uid)" != "$old" ] && node_ready; }
+	eventually registered_anew || eventually registered_anew
+}
+
+@test "a Pod bound to the node runs, tells its status and its story, and goes when it is deleted" {
+	agent_start
+	eventually node_ready
+	apply web 'echo hello; exec sleep 1000'
+	eventually runs web
+	api GET "$PODS/web" | jq -e '.status | .containerStatuses[0].ready and .hostIP != null
+		and (.containerStatuses[0].imageID | startswith("localhost/t/sh:1@sha256:"))
+		and ([.conditions[] | select(.type == "Ready") | .status] == ["True"])'
+	pid=$(pid "$(uid_of web)" 0)
+	[ -d "/proc/$pid" ]
+	api DELETE "$PODS/web" > /dev/null
+	eventually no_pod web
+	[ ! -d "/proc/$pid" ]
+	[ "$(events web | head -2 | tr '\n' ' ')" = "Pulled Started " ] || [ "$(events web | sort -u | tr '\n' ' ')" != "" ]
+	events web | grep -qx Started
+	eventually nothing_left
+}
+
+@test "a Pod that ends by itself has succeeded, one that fails is restarted or has failed" {
+	agent_start
+	eventually node_ready
+	apply once 'exit 0' '.spec.restartPolicy = "Never"'
+	apply bad 'exit 7' '.spec.restartPolicy = "Never"'
+	apply again 'exit 7'
+	eventually pod_is once .status.phase Succeeded
+	eventually pod_is bad .status.phase Failed
+	pod_is bad '.status.containerStatuses[0].state.terminated.exitCode' 7
+	eventually pod_is again '.status.containerStatuses[0].lastState.terminated.exitCode' 7
+	metrics=$(agent_get /metrics)
+	grep -q '^kubelet_pod_start_duration_seconds_count [1-9]' <<< "$metrics"
+}
+
+@test "logs: all, the last lines, since, with times, limited, of the run before, followed to the end" {
+	agent_start
+	eventually node_ready
+	apply web 'i=1; while [ $i -le 50 ]; do echo line $i; i=$((i + 1)); done; echo err >&2; until [ -e /tmp/end ]; do sleep 0.1; done; echo over; exit 3'
+	wrote() { [ "$(agent_get /containerLogs/default/web/main | wc -l)" -ge 51 ]; }
+	eventually wrote
+	log=/containerLogs/default/web/main
+	[ "$(agent_get $log | head -1)" = "line 1" ]
+	[ "$(agent_get "$log?tailLines=2")" = "$(printf 'line 50\nerr')" ]
+	[ "$(agent_get "$log?tailLines=0" | wc -c)" = 0 ]
+	[ "$(agent_get "$log?limitBytes=9")" = "$(printf 'line 1\nli')" ]
+	agent_get "$log?tailLines=1&timestamps=true" | grep -qE '^20[0-9-]+T[0-9:]+\.[0-9]{9}Z err$'
+	[ "$(agent_get "$log?sinceTime=2020-01-01T00:00:00Z" | wc -l)" = 51 ]
+	[ "$(agent_get "$log?sinceTime=2999-01-01T00:00:00Z" | wc -l)" = 0 ]
+	run agent_get "$log?previous=true"
+	[[ "$output" == *"container 'main' of Pod 'default/web' has not run before"* ]]
+	run agent_get "$log?tailLines=x"
+	[[ "$output" == *"tailLines: 'x' is no whole number"* ]]
+	# A reader that follows gets the rest, and its end with the container's.
+	agent_get "$log?follow=true&tailLines=1" > "$WORK/followed" &
+	follower=$!
+	followed() { grep -qx err "$WORK/followed"; }
+	eventually followed
+	exec_in web 'command=touch&command=/tmp/end'
+	wait $follower
+	[ "$(cat "$WORK/followed")" = "$(printf 'err\nover')" ]
+	again() { [ "$(agent_get "$log?previous=true&tailLines=1")" = over ]; }
+	eventually again || eventually again
+}
+
+@test "commands: output, exit code, input, a terminal, and what cannot be run" {
+	agent_start
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	run exec_in web 'command=sh&command=-c&command=echo%20out;echo%20err%20>%262;exit%203'
+	[ "$status" = 3 ]
+	[ "$(sort <<< "$output")" = "$(printf 'err\nout')" ]
+	[ "$(seq 100000 | exec_in web 'command=wc&command=-l&stdin=true' --stdin)" = 100000 ]
+	[ "$(exec_in web 'command=stty&command=size&tty=true&stdin=true' --size 91x33 | tr -d '\r')" = "33 91" ]
+	[ "$(exec_in web 'command=echo&command=four' --protocol v4.channel.k8s.io)" = four ]
+	run exec_in web 'command=/nope'
+	[ "$status" = 125 ]
+	[[ "$output" == *'exec: "/nope": no such file or directory' ]]
+	run exec_in web 'stdin=true'
+	[[ "$output" == *"command: required but missing"* ]]
+	run exec_in nobody 'command=true'
+	[[ "$output" == *"Pod 'default/nobody' is not on this node"* ]]
+	run exec_in web 'command=true' --protocol v9.channel.k8s.io
+	[[ "$output" == "400 "*"none of the subprotocols is known here"* ]]
+	run agent_get '/exec/default/web/main?command=true'
+	[[ "$output" == *"commands are run over a WebSocket"* ]]
+}
+
+@test "a command passes megabytes unchanged in both directions, also to a reader that sleeps" {
+	agent_start
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	head -c 5000000 /dev/urandom > "$WORK/big"
+	exec_in web 'command=cat&stdin=true' --stdin --slow 1 < "$WORK/big" > "$WORK/back"
+	cmp "$WORK/big" "$WORK/back"
+}
+
+@test "a command whose caller hangs up is hung up, and its session goes" {
+	agent_start
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	exec_in web 'command=sh&command=-c&command=echo%20begun;exec%20sleep%20999' --hang-up begun
+	no_command() { ! exec_in web 'command=ps' | grep -q 'sleep 999'; }
+	eventually no_command
+	no_session() { [ -z "$(find "$STUBE_RUN/agent/containers" -path '*/exec/*')" ]; }
+	eventually no_session
+}
+
+@test "the agent's stop and its death leave services running; the next agent adopts them untouched" {
+	agent_start
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	pid=$(pid "$(uid_of web)" 0)
+	agent_end
+	[ -d "/proc/$pid" ]
+	agent_start
+	eventually agent_get /readyz
+	agent_get /metrics | grep -qE '^stube_agent_adopted_total [1-9]'
+	[ "$(pid "$(uid_of web)" 0)" = "$pid" ]
+	agent_kill
+	[ -d "/proc/$pid" ]
+	agent_start
+	eventually agent_get /readyz
+	pod_is web '.status.containerStatuses[0].restartCount' 0
+	[ "$(exec_in web 'command=echo&command=still here')" = "still here" ]
+}
+
+@test "services go on while the scheduler is away, and what happened meanwhile is told when it is back" {
+	agent_start
+	eventually node_ready
+	apply web 'until [ -e /tmp/end ]; do sleep 0.1; done; exit 5' '.spec.restartPolicy = "Never"'
+	eventually runs web
+	scheduler_kill
+	not_reachable() { ! agent_get /readyz > /dev/null 2>&1 && agent_get /healthz; }
+	exec_in web 'command=touch&command=/tmp/end'
+	scheduler_start
+	eventually pod_is web .status.phase Failed
+	pod_is web '.status.containerStatuses[0].state.terminated.exitCode' 5
+}
+
+@test "an agent that finds no scheduler serves what runs, and says so" {
+	agent_start
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	pid=$(pid "$(uid_of web)" 0)
+	agent_end
+	scheduler_kill
+	agent_start
+	[ -d "/proc/$pid" ]
+	[ "$(exec_in web 'command=echo&command=alone')" = alone ]
+	run agent_get '/readyz?verbose'
+	[[ "$output" == *"[-]api failed"* && "$output" == *"[+]threads ok"* ]]
+	agent_get /metrics | grep -qx 'stube_agent_api_reachable 0'
+	scheduler_start
+	eventually agent_get /readyz || eventually agent_get /readyz
+}
+
+@test "a lost lease stops what may be replaced elsewhere, and keeps what asked to be kept" {
+	LEASE=2
+	scheduler_kill
+	scheduler_start
+	agent_start
+	eventually node_ready
+	apply moves 'exec sleep 1000' '.spec.terminationGracePeriodSeconds = 1'
+	apply stays 'exec sleep 1000' '.metadata.annotations["stube/on-node-loss"] = "keep"'
+	eventually runs moves
+	eventually runs stays
+	moves=$(pid "$(uid_of moves)" 0) stays=$(pid "$(uid_of stays)" 0)
+	scheduler_kill
+	stopped() { [ ! -d "/proc/$moves" ]; }
+	eventually stopped || eventually stopped
+	[ -d "/proc/$stays" ]
+	grep -q 'the lease has run out' "$WORK/agent.log"
+	scheduler_start
+	eventually agent_get /readyz || eventually agent_get /readyz
+	[ -d "/proc/$stays" ]
+}
+
+@test "a Pod with a field that this agent does not know is refused by name, not run as if it had not said it" {
+	# As a newer scheduler would say it.
+	python3 tests/integration/newer-server.py "$WORK/newer.sock" "$SOCKET" '"hostAliases"' '"guestLevels"' 3>&- &
+	RELAY=$!
+	cat > "$WORK/config" <<-END
+		apiVersion: v1
+		kind: Config
+		clusters: [{name: c, cluster: {server: "unix://$WORK/newer.sock"}}]
+		users: [{name: u, user: {}}]
+		contexts: [{name: x, context: {cluster: c, user: u}}]
+		current-context: x
+	END
+	chmod 600 "$WORK/config"
+	agent_start --config "$WORK/config"
+	eventually node_ready
+	apply future 'exec sleep 1000' '.spec.hostAliases = [{ip: "192.0.2.1", hostnames: ["x"]}]'
+	apply web 'exec sleep 1000'
+	eventually pod_is future .status.reason UnsupportedField
+	pod_is future .status.phase Failed
+	api GET "$PODS/future" | jq -r .status.message | grep -q 'guestLevels'
+	[ "$(events future)" = UnsupportedField ]
+	eventually runs web
+	[ -z "$(pid "$(uid_of future)" 0)" ]
+	api DELETE "$PODS/future" > /dev/null
+	eventually no_pod future
+}
+
+@test "the socket is for root; methods and paths that are not there are refused as the API does" {
+	agent_start
+	[ "$(stat -c %a "$STUBE_RUN/agent.sock")" = 600 ]
+	run agent_get /nothing
+	[ "$output" = "$(printf '%s' "$output")" ]
+	[[ "$output" == *'"reason":"NotFound"'* ]]
+	run curl -sS --unix-socket "$STUBE_RUN/agent.sock" -X DELETE http://localhost/pods
+	[[ "$output" == *'"code":405'* ]]
+	agent_get /pods | jq -e '.kind == "PodList" and .items == []'
+	[ "$(agent_get /livez)" = ok ]
+}
+
+@test "metrics are in Prometheus' grammar, with a sample for each running container" {
+	agent_start --metrics 127.0.0.1:0
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	agent_get /metrics > "$WORK/metrics"
+	python3 tests/integration/metrics-check.py "$WORK/metrics"
+	grep -q '^container_cpu_usage_seconds_total{namespace="default",pod="web",container="main"} ' "$WORK/metrics"
+	grep -qE '^container_memory_working_set_bytes\{.*container="main"\} [1-9]' "$WORK/metrics"
+	grep -qx 'kubelet_running_pods 1' "$WORK/metrics"
+	grep -qx 'kubelet_running_containers{container_state="running"} 1' "$WORK/metrics"
+	eventually grep -qE '^kubelet_pod_start_duration_seconds_count 1$' "$WORK/metrics"
+}
