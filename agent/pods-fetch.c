@@ -11,7 +11,8 @@
 static err *found(struct job *j, const struct image *image, const char *text)
 {
 	char digest[DIGEST_TEXT_MAX], target[DIGEST_TEXT_MAX];
-	size_t name = strcspn(text, "@");
+	const char *slash = strrchr(text, '/');
+	size_t path = slash ? (size_t)(slash - text) : 0, name = path + strcspn(text + path, ":@");
 
 	j->digest = strdup(digest_text(&image->digest, digest));
 	if (!j->digest || asprintf(&j->image_id, "%.*s@%s", (int)name, text, digest_text(&image->target, target)) < 0)
