@@ -126,7 +126,8 @@ static int phase(const struct decide_input *in, const struct pod_status *s)
 		fresh += c->state.waiting && !c->last_state.terminated;
 		running += c->state.running || (c->state.waiting && c->last_state.terminated);
 		ended += c->state.terminated != NULL;
-		good += c->state.terminated && c->state.terminated->code == 0;
+		/* What we ended has not done all its work, whatever it says. */
+		good += c->state.terminated && c->state.terminated->code == 0 && !in->containers[i].interrupted;
 	}
 	if (in->lost)
 		return POD_FAILED;

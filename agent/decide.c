@@ -55,13 +55,14 @@ static bool any_wanted(const struct decide_input *in)
 	return false;
 }
 
-/* Out of contact, and nobody has confirmed the Pod since the machine was restarted: somebody else may run its
- * replacement already. */
+/* Since the machine was restarted somebody else may run its replacement already: in contact the API tells soon. */
 static bool may_begin(const struct decide_input *in)
 {
-	if (in->contact == PODS_FREE && in->confirmed)
+	if (!in->rebooted)
 		return true;
-	if (in->loss == DECIDE_KEEP || !in->rebooted)
+	if (in->contact == PODS_FREE)
+		return in->confirmed;
+	if (in->loss == DECIDE_KEEP)
 		return true;
 	return in->loss == DECIDE_REPLACE && in->lease_end != 0 && in->now < in->lease_end;
 }
@@ -72,10 +73,10 @@ static enum decide_goal choose_goal(const struct decide_input *in)
 		return GOAL_REMOVE;
 	if (in->lost)
 		return GOAL_OVER;
-	if (in->contact == PODS_FENCED && in->loss != DECIDE_KEEP)
-		return GOAL_STOP;
 	if (!any_wanted(in))
 		return GOAL_OVER;
+	if (in->contact == PODS_FENCED && in->loss != DECIDE_KEEP)
+		return GOAL_STOP;
 	return may_begin(in) ? GOAL_RUN : GOAL_HOLD;
 }
 
