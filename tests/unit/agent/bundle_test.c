@@ -133,6 +133,27 @@ static void test_a_directory_in_the_hosts_network_and_ids_in_every_byte(void **s
 	assert_golden("host", &in);
 }
 
+static void test_a_container_joins_its_sandbox_and_mounts_a_claim_in_every_byte(void **state)
+{
+	(void)state;
+	static const struct bundle_join join = { "/proc/7/ns/user", "/proc/7/ns/net", "/proc/7/ns/ipc", "/proc/7/ns/uts" };
+	static const struct bundle_claim claim = { "data", "/var/lib/stube/agent/volumes/amt/uid" };
+	struct bundle_input in = input_of(POD("{\"volumes\":[{\"name\":\"data\",\"persistentVolumeClaim\":{\"claimName\":\"daten\"}}],"
+					      "\"containers\":[{\"name\":\"side\"},{\"name\":\"web\",\"volumeMounts\":[{\"name\":\"data\","
+					      "\"mountPath\":\"/data\"}],\"securityContext\":{" UNCONFINED "}}]}"), &image);
+	struct bundle_result result;
+
+	in.container = 1;
+	in.network = BUNDLE_NET_JOIN;
+	in.join = &join;
+	in.claims = &claim;
+	in.claim_count = 1;
+	assert_golden("sandboxed", &in);
+	in.claim_count = 0;
+	assert_err(bundle_decide(arena, &in, &result),
+		   "volume 'data': claims are volumes of a cluster's nodes, not of a single machine");
+}
+
 static void test_the_default_filter_is_there_unless_it_is_refused(void **state)
 {
 	(void)state;
@@ -315,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_smallest_pod_is_confined_in_every_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_that_a_pod_can_ask_for_in_every_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_directory_in_the_hosts_network_and_ids_in_every_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_container_joins_its_sandbox_and_mounts_a_claim_in_every_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_default_filter_is_there_unless_it_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_joined_network_cannot_mount_its_own_sysfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_users_by_name_and_number, setup, teardown),
