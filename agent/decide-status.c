@@ -127,7 +127,8 @@ static int phase(const struct decide_input *in, const struct pod_status *s)
 		running += c->state.running || (c->state.waiting && c->last_state.terminated);
 		ended += c->state.terminated != NULL;
 		/* What we ended has not done all its work, whatever it says. */
-		good += c->state.terminated && c->state.terminated->code == 0 && !in->containers[i].interrupted;
+		good += c->state.terminated && c->state.terminated->code == 0 &&
+			!in->containers[i].interrupted;
 	}
 	if (in->lost)
 		return POD_FAILED;

@@ -55,7 +55,8 @@ static bool any_wanted(const struct decide_input *in)
 	return false;
 }
 
-/* Since the machine was restarted somebody else may run its replacement already: in contact the API tells soon. */
+/* Since the machine was restarted somebody else may run its replacement already: in contact the API tells
+ * soon. */
 static bool may_begin(const struct decide_input *in)
 {
 	if (!in->rebooted)

@@ -56,7 +56,7 @@ static err *pull(struct job *j, struct image_store *store)
 	return NULL;
 }
 
-void fetch_run(struct job *j)
+void pods_fetch_run(struct job *j)
 {
 	auto_store struct image_store *store = NULL;
 
@@ -99,7 +99,7 @@ static void forget(struct fetch *f)
 	free(f);
 }
 
-void fetch_drop(struct watched *w)
+void pods_fetch_drop(struct watched *w)
 {
 	struct fetch *f = TAKE(w->fetch);
 
@@ -111,7 +111,7 @@ void fetch_drop(struct watched *w)
 		forget(f);
 }
 
-void fetch_free_all(struct pods *p)
+void pods_fetch_free_all(struct pods *p)
 {
 	while (p->fetches)
 		forget(p->fetches);
@@ -123,7 +123,7 @@ static void for_users(struct fetch *f, void (*each)(struct watched *w, const str
 		for (size_t i = 0; i < e->count; i++)
 			if (e->containers[i].fetch == f) {
 				each(&e->containers[i], j);
-				entry_due(e);
+				pods_entry_due(e);
 			}
 }
 
@@ -135,12 +135,12 @@ static void tell_pulling(struct watched *w, const struct job *j UNUSED)
 static void submit(struct fetch *f, bool ask_registry)
 {
 	struct job *j;
-	err *e = job_new(f->p, JOB_FETCH, NULL, &j);
+	err *e = pods_job_new(f->p, JOB_FETCH, NULL, &j);
 
 	if (!e) {
 		j->image = strdup(f->image);
 		if (!j->image) {
-			job_free(j);
+			pods_job_free(j);
 			e = err_oom();
 		}
 	}
@@ -154,10 +154,10 @@ static void submit(struct fetch *f, bool ask_registry)
 	f->job = j;
 	if (ask_registry)
 		for_users(f, tell_pulling, j);
-	job_submit(j);
+	pods_job_submit(j);
 }
 
-void fetch_want(struct watched *w)
+void pods_fetch_want(struct watched *w)
 {
 	const struct pod_container *c = &w->entry->object->pod->spec.containers.items[w->index];
 	int policy = c->pull;
@@ -173,6 +173,8 @@ void fetch_want(struct watched *w)
 		if (!w->fetch)
 			return;
 		w->fetch->users++;
+		if (w->fetch->job && w->fetch->job->pull)
+			tell_pulling(w, w->fetch->job);
 	}
 	struct fetch *f = w->fetch;
 	if (!f->job && clock_boot() >= f->retry_at)
@@ -181,7 +183,7 @@ void fetch_want(struct watched *w)
 		w->retry_at = f->retry_at;
 }
 
-enum decide_image fetch_state(const struct watched *w)
+enum decide_image pods_fetch_state(const struct watched *w)
 {
 	if (w->image)
 		return DECIDE_IMAGE_READY;
@@ -195,7 +197,7 @@ static void succeeded(struct watched *w, const struct job *j)
 	w->image = strdup(j->digest);
 	w->image_id = strdup(j->image_id);
 	w->retry_at = 0;
-	watched_problem(w, NULL, NULL);
+	pods_watched_problem(w, NULL, NULL);
 	w->entry->dirty = true;
 	if (j->pull)
 		pods_event(w->entry, false, "Pulled", "pulled image '%s' in %lld.%03lld s, %lld bytes", w->fetch->image,
@@ -211,7 +213,10 @@ static void failed(struct watched *w, const struct job *j)
 
 	err_format(j->error, &text);
 	w->retry_at = w->fetch->retry_at;
-	watched_problem(w, w->fetch->policy == POD_PULL_NEVER && j->absent ? "ErrImageNeverPull" : j->error_reason, text.data);
+	pods_watched_problem(w,
+			     w->fetch->policy == POD_PULL_NEVER && j->absent ? "ErrImageNeverPull"
+									     : j->error_reason,
+			     text.data);
 	pods_event(w->entry, true, "Failed", "failed to pull image '%s': %s", w->fetch->image, text.data);
 }
 
@@ -220,7 +225,7 @@ static void release(struct watched *w, const struct job *j UNUSED)
 	w->fetch = NULL;
 }
 
-void fetch_finished(struct job *j)
+void pods_fetch_finished(struct job *j)
 {
 	struct fetch *f = j->fetch;
 	struct pods *p = j->p;

@@ -80,7 +80,7 @@ struct observed {
 	char cgroup[512];
 };
 #define OBSERVED_NONE { .sock = -1 }
-void observed_done(struct observed *o);
+void pods_observed_done(struct observed *o);
 
 /* An image on its way, or whose fetching failed: one for all containers that want it. */
 struct fetch {
@@ -176,46 +176,47 @@ struct job {
 	bool pull;                  /* of JOB_FETCH: ask the registry; else look in the store alone */
 	bool absent;                /* it is not in the store */
 };
-err *job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job **ret) MUST_CHECK;
-void job_free(struct job *j);
+err *pods_job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job **ret) MUST_CHECK;
+void pods_job_free(struct job *j);
 /* Hand over to the workers, or to the threads that fetch. */
-void job_submit(struct job *j);
+void pods_job_submit(struct job *j);
 /* The oldest that is done, or NULL. */
-struct job *job_take_done(struct pods *p);
-err *jobs_start(struct pods *p) MUST_CHECK;
-void jobs_stop(struct pods *p);
+struct job *pods_job_take_done(struct pods *p);
+err *pods_jobs_start(struct pods *p) MUST_CHECK;
+void pods_jobs_stop(struct pods *p);
 
 /* agent/pods-work.c: the body of each kind, in a worker. */
-void job_run(struct job *j);
+void pods_job_run(struct job *j);
 /* Look at one local container. Waits a moment for one that is just being started, or undone. */
-err *work_observe(struct pods *p, const char *name, bool watch, struct observed *ret) MUST_CHECK;
+err *pods_work_observe(struct pods *p, const char *name, bool watch, struct observed *ret) MUST_CHECK;
 
 /* ---- images: agent/pods-fetch.c ---- */
 /* Have the container's image looked for, or fetched. */
-void fetch_want(struct watched *w);
-void fetch_drop(struct watched *w);
-void fetch_finished(struct job *j);
-enum decide_image fetch_state(const struct watched *w);
-void fetch_run(struct job *j);
-void fetch_free_all(struct pods *p);
+void pods_fetch_want(struct watched *w);
+void pods_fetch_drop(struct watched *w);
+void pods_fetch_finished(struct job *j);
+enum decide_image pods_fetch_state(const struct watched *w);
+void pods_fetch_run(struct job *j);
+void pods_fetch_free_all(struct pods *p);
 
 /* ---- agent/pods-reconcile.c ---- */
 void pods_kick(struct pods *p);
 void pods_woken(uint32_t events, void *user); /* of the loop: jobs are done, or something is due */
 void pods_timer(void *user);
 void pods_event(struct entry *e, bool warning, const char *reason, const char *fmt, ...) PRINTF(4, 5);
-void watched_problem(struct watched *w, const char *reason, const char *text);
-void watched_unwatch(struct watched *w);
-void entry_due(struct entry *e);
+void pods_watched_problem(struct watched *w, const char *reason, const char *text);
+void pods_watched_unwatch(struct watched *w);
+void pods_entry_due(struct entry *e);
 
 /* ---- agent/pods.c ---- */
-struct entry *entry_find(struct pods *p, const char *uid);
-struct entry *entry_named(struct pods *p, const char *namespace, const char *name);
-void entry_free(struct entry *e);
-err *entry_new(struct pods *p, const char *uid, struct pod_object *object, struct entry **ret) MUST_CHECK;
+struct entry *pods_entry_find(struct pods *p, const char *uid);
+struct entry *pods_entry_named(struct pods *p, const char *namespace, const char *name);
+void pods_entry_free(struct entry *e);
+err *pods_entry_new(struct pods *p, const char *uid, struct pod_object *object,
+		    struct entry **ret) MUST_CHECK;
 /* Its record as it is now. */
-void entry_encode(const struct entry *e, struct str *out);
-bool entry_rebooted(const struct entry *e);
+void pods_entry_encode(const struct entry *e, struct str *out);
+bool pods_entry_rebooted(const struct entry *e);
 enum pods_contact pods_contact_now(const struct pods *p);
 
 struct queue {

@@ -9,7 +9,7 @@
 
 enum { WORKERS = 4, PULLS = 2, THREADS_MAX = 64 };
 
-void observed_done(struct observed *o)
+void pods_observed_done(struct observed *o)
 {
 	fd_clear(&o->sock);
 	free((char *)o->end.reason);
@@ -17,7 +17,7 @@ void observed_done(struct observed *o)
 	*o = (struct observed)OBSERVED_NONE;
 }
 
-err *job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job **ret)
+err *pods_job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job **ret)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
@@ -41,7 +41,7 @@ err *job_new(struct pods *p, enum job_kind kind, struct entry *entry, struct job
 	return NULL;
 }
 
-void job_free(struct job *j)
+void pods_job_free(struct job *j)
 {
 	if (!j)
 		return;
@@ -49,7 +49,7 @@ void job_free(struct job *j)
 	str_done(&j->record);
 	for (size_t i = 0; i < j->seen_count; i++) {
 		if (j->seen)
-			observed_done(&j->seen[i]);
+			pods_observed_done(&j->seen[i]);
 		if (j->last) {
 			free((char *)j->last[i].reason);
 			free((char *)j->last[i].id);
@@ -89,7 +89,7 @@ static struct job *pop(struct queue *q)
 	return j;
 }
 
-void job_submit(struct job *j)
+void pods_job_submit(struct job *j)
 {
 	struct pods *p = j->p;
 
@@ -98,7 +98,7 @@ void job_submit(struct job *j)
 	pthread_mutex_unlock(&p->lock);
 }
 
-struct job *job_take_done(struct pods *p)
+struct job *pods_job_take_done(struct pods *p)
 {
 	pthread_mutex_lock(&p->lock);
 	struct job *j = pop(&p->done);
@@ -116,7 +116,7 @@ static void serve(struct pods *p, struct queue *q)
 		pthread_mutex_unlock(&p->lock);
 		if (!j)
 			return;
-		job_run(j);
+		pods_job_run(j);
 		pthread_mutex_lock(&p->lock);
 		push(&p->done, j);
 		pthread_mutex_unlock(&p->lock);
@@ -140,18 +140,21 @@ static void *puller(void *arg)
 	return NULL;
 }
 
-err *jobs_start(struct pods *p)
+err *pods_jobs_start(struct pods *p)
 {
 	size_t workers = p->o.workers ? MIN(p->o.workers, THREADS_MAX) : WORKERS;
 	size_t pulls = p->o.pulls ? MIN(p->o.pulls, THREADS_MAX) : PULLS;
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP };
 	sigset_t all, old;
 	int code = 0;
 
 	p->threads = calloc(workers + pulls, sizeof(*p->threads));
 	if (!p->threads)
 		return err_oom();
-	/* Signals are the loop's. */
+	/* Signals are the loop's, but for those that a thread brings on itself. */
 	sigfillset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (code == 0 && p->thread_count < workers + pulls) {
 		code = pthread_create(&p->threads[p->thread_count], NULL, p->thread_count < workers ? worker : puller, p);
@@ -164,10 +167,10 @@ err *jobs_start(struct pods *p)
 static void drop_all(struct queue *q)
 {
 	for (struct job *j; (j = pop(q));)
-		job_free(j);
+		pods_job_free(j);
 }
 
-void jobs_stop(struct pods *p)
+void pods_jobs_stop(struct pods *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->stopping = true;

@@ -47,7 +47,7 @@ void pods_each(struct pods *p, pods_each_fn *fn, void *user)
 static err *find(struct pods *p, const char *namespace, const char *name, const char *container,
 		 struct watched **ret)
 {
-	struct entry *e = entry_named(p, namespace, name);
+	struct entry *e = pods_entry_named(p, namespace, name);
 
 	if (!e)
 		return err_new(ENOENT, "Pod '%s/%s' is not on this node", namespace, name);

@@ -28,7 +28,7 @@ void pods_kick(struct pods *p)
 		(void)!write(p->wakeup_fd, &one, sizeof(one));
 }
 
-void entry_due(struct entry *e)
+void pods_entry_due(struct entry *e)
 {
 	e->due = true;
 	pods_kick(e->p);
@@ -48,7 +48,7 @@ void pods_event(struct entry *e, bool warning, const char *reason, const char *f
 		e->p->o.event(e->object->pod, warning, reason, text.data, e->p->o.user);
 }
 
-void watched_problem(struct watched *w, const char *reason, const char *text)
+void pods_watched_problem(struct watched *w, const char *reason, const char *text)
 {
 	free(w->problem);
 	free(w->problem_text);
@@ -56,7 +56,7 @@ void watched_problem(struct watched *w, const char *reason, const char *text)
 	w->problem_text = text ? strdup(text) : NULL;
 }
 
-void watched_unwatch(struct watched *w)
+void pods_watched_unwatch(struct watched *w)
 {
 	loop_source_free(w->source);
 	w->source = NULL;
@@ -81,9 +81,9 @@ static void monitor_ready(uint32_t events UNUSED, void *user)
 	if (!e && m.head.kind != MONITOR_EXITED)
 		return;
 	err_free(e);
-	watched_unwatch(w);
+	pods_watched_unwatch(w);
 	w->entry->look = true;
-	entry_due(w->entry);
+	pods_entry_due(w->entry);
 }
 
 static void container_ended(struct watched *w)
@@ -127,8 +127,8 @@ static void take_seen(struct watched *w, struct observed *seen)
 	enum decide_state before = w->now.state;
 	err *e = NULL;
 
-	watched_unwatch(w);
-	observed_done(&w->now);
+	pods_watched_unwatch(w);
+	pods_observed_done(&w->now);
 	w->now = *seen;
 	*seen = (struct observed)OBSERVED_NONE;
 	if (w->now.sock >= 0)
@@ -193,14 +193,14 @@ static void sandbox_made(struct entry *e, struct job *j)
 	if (!j->error) {
 		w->failures = 0;
 		w->retry_at = 0;
-		watched_problem(w, NULL, NULL);
+		pods_watched_problem(w, NULL, NULL);
 		take_seen(w, &j->seen[0]);
 		return;
 	}
 	auto_str struct str text = STR_INIT(4096);
 	err_format(j->error, &text);
 	w->retry_at = clock_boot() + decide_backoff(++w->failures, e->p->o.backoff_first, e->p->o.backoff_max);
-	watched_problem(w, j->error_reason, text.data);
+	pods_watched_problem(w, j->error_reason, text.data);
 	e->p->totals.failures++;
 	pods_event(e, true, "FailedCreatePodSandBox", "failed to make the Pod's sandbox: %s", text.data);
 }
@@ -212,7 +212,7 @@ static void container_made(struct entry *e, struct job *j)
 	if (!j->error) {
 		w->failures = 0;
 		w->retry_at = 0;
-		watched_problem(w, NULL, NULL);
+		pods_watched_problem(w, NULL, NULL);
 		e->p->totals.started++;
 		pods_event(e, false, "Started", "started container '%s'", container_name(w));
 		take_seen(w, &j->seen[0]);
@@ -227,7 +227,7 @@ static void container_made(struct entry *e, struct job *j)
 	auto_str struct str text = STR_INIT(4096);
 	err_format(j->error, &text);
 	w->retry_at = clock_boot() + decide_backoff(++w->failures, e->p->o.backoff_first, e->p->o.backoff_max);
-	watched_problem(w, j->error_reason, text.data);
+	pods_watched_problem(w, j->error_reason, text.data);
 	e->p->totals.failures++;
 	pods_event(e, true, "Failed", "container '%s': %s", container_name(w), text.data);
 }
@@ -237,11 +237,11 @@ static void finish(struct job *j)
 	struct entry *e = j->entry;
 
 	if (j->kind == JOB_FETCH) {
-		fetch_finished(j);
+		pods_fetch_finished(j);
 		return;
 	}
 	e->job = NULL;
-	entry_due(e);
+	pods_entry_due(e);
 	if (j->error && j->record.len > 0)
 		e->dirty = true;
 	switch (j->kind) {
@@ -258,7 +258,7 @@ static void finish(struct job *j)
 		if (j->error) {
 			trouble(e, j, "cannot end a Pod's sandbox");
 		} else {
-			watched_unwatch(&e->sandbox);
+			pods_watched_unwatch(&e->sandbox);
 			e->sandbox.now.state = DECIDE_ENDED;
 		}
 		break;
@@ -279,7 +279,7 @@ static void finish(struct job *j)
 static void submit(struct entry *e, enum job_kind kind, int index, bool record)
 {
 	struct job *j;
-	err *failed = job_new(e->p, kind, e, &j);
+	err *failed = pods_job_new(e->p, kind, e, &j);
 
 	if (failed) {
 		err_free(failed);
@@ -288,7 +288,7 @@ static void submit(struct entry *e, enum job_kind kind, int index, bool record)
 	}
 	j->index = index;
 	if (record) {
-		entry_encode(e, &j->record);
+		pods_entry_encode(e, &j->record);
 		e->dirty = false;
 		e->recorded = true;
 	}
@@ -301,12 +301,12 @@ static void begin_sandbox(struct entry *e)
 
 	if (w->attempt == 0 || w->now.state == DECIDE_ENDED)
 		w->attempt++;
-	watched_unwatch(w);
-	observed_done(&w->now);
+	pods_watched_unwatch(w);
+	pods_observed_done(&w->now);
 	snprintf(e->boot_id, sizeof(e->boot_id), "%s", e->p->boot_id);
 	submit(e, JOB_SANDBOX, PODS_SANDBOX, true);
 	if (e->job)
-		job_submit(e->job);
+		pods_job_submit(e->job);
 }
 
 /* Where the claim's data is. False: nobody knows it yet. */
@@ -378,7 +378,7 @@ static void count_attempt(struct watched *w)
 		free((char *)w->last.id);
 		w->last = w->now.end;
 		w->now.end = (struct decide_end){ 0 };
-		observed_done(&w->now);
+		pods_observed_done(&w->now);
 	}
 }
 
@@ -393,7 +393,7 @@ static void begin_container(struct entry *e, struct watched *w)
 		err_format(failed, &text);
 		if (!w->problem)
 			pods_event(e, true, "FailedMount", "%s", text.data);
-		watched_problem(w, "CreateContainerConfigError", text.data);
+		pods_watched_problem(w, "CreateContainerConfigError", text.data);
 		w->retry_at = clock_boot() + RETRY_NS;
 		err_free(failed);
 		drop_claims(claims, count);
@@ -408,7 +408,7 @@ static void begin_container(struct entry *e, struct watched *w)
 	memcpy(e->job->claims, claims, count * sizeof(*claims));
 	e->job->claim_count = count;
 	e->job->image = strdup(w->image);
-	job_submit(e->job);
+	pods_job_submit(e->job);
 }
 
 /* Send a signal through its monitor, whose answer nobody waits for. */
@@ -421,7 +421,7 @@ static void send_signal(struct watched *w, int signal)
 		return;
 	w->entry->look = true;
 	w->entry->retry_at = clock_boot() + RETRY_NS;
-	entry_due(w->entry);
+	pods_entry_due(w->entry);
 }
 
 static bool begin_end(struct watched *w, const struct decision *d)
@@ -459,7 +459,7 @@ static bool act_at_once(struct entry *e, const struct decision *d)
 		struct watched *w = &e->containers[i];
 		switch (d->containers[i]) {
 		case DO_PULL:
-			fetch_want(w);
+			pods_fetch_want(w);
 			acted = true;
 			break;
 		case DO_TERM:
@@ -496,7 +496,7 @@ static void act_by_job(struct entry *e, const struct decision *d, int64_t now)
 		submit(e, JOB_END_SANDBOX, 0, false);
 	} else if (d->pod == DO_REMOVE) {
 		for (size_t i = 0; i < e->count; i++)
-			fetch_drop(&e->containers[i]);
+			pods_fetch_drop(&e->containers[i]);
 		submit(e, JOB_REMOVE, 0, false);
 	} else {
 		for (size_t i = 0; i < e->count && !e->job; i++)
@@ -508,7 +508,7 @@ static void act_by_job(struct entry *e, const struct decision *d, int64_t now)
 			submit(e, JOB_RECORD, 0, true);
 	}
 	if (e->job)
-		job_submit(e->job);
+		pods_job_submit(e->job);
 }
 
 /* ---- deciding ---- */
@@ -516,11 +516,21 @@ static void act_by_job(struct entry *e, const struct decision *d, int64_t now)
 static void fill_container(const struct watched *w, struct decide_container *c)
 {
 	*c = (struct decide_container){
-		.state = w->now.state, .image = fetch_state(w),
+		.state = w->now.state,
+		.image = pods_fetch_state(w),
 		.interrupted = w->attempt > 0 && w->interrupted == w->attempt,
-		.attempt = w->attempt, .crashes = w->crashes, .ended_at = w->ended_at, .retry_at = w->retry_at,
-		.term_at = w->term_at, .killed = w->killed, .started = w->now.started, .end = w->now.end,
-		.last = w->last, .problem = w->problem, .problem_text = w->problem_text, .image_id = w->image_id,
+		.attempt = w->attempt,
+		.crashes = w->crashes,
+		.ended_at = w->ended_at,
+		.retry_at = w->retry_at,
+		.term_at = w->term_at,
+		.killed = w->killed,
+		.started = w->now.started,
+		.end = w->now.end,
+		.last = w->last,
+		.problem = w->problem,
+		.problem_text = w->problem_text,
+		.image_id = w->image_id,
 	};
 }
 
@@ -542,12 +552,24 @@ static void fill_input(struct entry *e, struct decide_container *containers, str
 	for (size_t i = 0; i < e->count; i++)
 		fill_container(&e->containers[i], &containers[i]);
 	*in = (struct decide_input){
-		.pod = pod, .deleted = e->deleted, .grace = grace * (int64_t)NSEC_PER_SEC, .confirmed = e->confirmed,
-		.rebooted = entry_rebooted(e), .lost = e->lost, .contact = pods_contact_now(p), .loss = loss_of(pod),
-		.lease_end = p->lease_end, .sandbox = e->sandbox.now.state, .sandbox_retry_at = e->sandbox.retry_at,
-		.sandbox_problem = e->sandbox.problem_text, .containers = containers,
-		.backoff_first = p->o.backoff_first, .backoff_max = p->o.backoff_max, .host_ip = p->address,
-		.start_time = e->taken, .now = clock_boot(),
+		.pod = pod,
+		.deleted = e->deleted,
+		.grace = grace * (int64_t)NSEC_PER_SEC,
+		.confirmed = e->confirmed,
+		.rebooted = pods_entry_rebooted(e),
+		.lost = e->lost,
+		.contact = pods_contact_now(p),
+		.loss = loss_of(pod),
+		.lease_end = p->lease_end,
+		.sandbox = e->sandbox.now.state,
+		.sandbox_retry_at = e->sandbox.retry_at,
+		.sandbox_problem = e->sandbox.problem_text,
+		.containers = containers,
+		.backoff_first = p->o.backoff_first,
+		.backoff_max = p->o.backoff_max,
+		.host_ip = p->address,
+		.start_time = e->taken,
+		.now = clock_boot(),
 	};
 }
 
@@ -561,9 +583,9 @@ static void age_problems(struct entry *e)
 			continue;
 		str_addf(&text, "back-off pulling image '%s': %s", e->object->pod->spec.containers.items[i].image,
 			 w->problem_text ? w->problem_text : "");
-		watched_problem(w, "ImagePullBackOff", text.data);
+		pods_watched_problem(w, "ImagePullBackOff", text.data);
 		pods_event(e, true, "BackOff", "back-off pulling image '%s'", e->object->pod->spec.containers.items[i].image);
-		entry_due(e);
+		pods_entry_due(e);
 	}
 }
 
@@ -636,7 +658,7 @@ static void free_done(struct pods *p)
 		*link = e->next;
 		if (p->o.gone && !e->forgotten)
 			p->o.gone(e->object->pod, p->o.user);
-		entry_free(e);
+		pods_entry_free(e);
 	}
 }
 
@@ -645,9 +667,9 @@ static void turn(struct pods *p)
 	int64_t now = clock_boot(), wake = 0;
 	struct job *j;
 
-	while ((j = job_take_done(p))) {
+	while ((j = pods_job_take_done(p))) {
 		finish(j);
-		job_free(j);
+		pods_job_free(j);
 	}
 	for (struct entry *e = p->entries; e; e = e->next)
 		if (e->due || (e->wake != 0 && e->wake <= now))

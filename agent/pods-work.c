@@ -129,7 +129,7 @@ static err *look_once(struct pods *p, const char *name, bool want_sock, struct o
 	return NULL;
 }
 
-err *work_observe(struct pods *p, const char *name, bool want_sock, struct observed *ret)
+err *pods_work_observe(struct pods *p, const char *name, bool want_sock, struct observed *ret)
 {
 	bool settled = false;
 
@@ -153,12 +153,12 @@ static err *look_last(struct pods *p, const char *name, struct decide_end *ret)
 {
 	struct observed o;
 
-	TRY(work_observe(p, name, false, &o));
+	TRY(pods_work_observe(p, name, false, &o));
 	if (o.end.there) {
 		*ret = o.end;
 		o.end = (struct decide_end){ 0 };
 	}
-	observed_done(&o);
+	pods_observed_done(&o);
 	return NULL;
 }
 
@@ -177,7 +177,8 @@ static err *look(struct job *j)
 		int index = (int)i - 1;
 		uint32_t attempt = i == 0 ? j->sandbox_attempt : j->attempts[i - 1];
 		if (attempt > 0)
-			TRY(work_observe(j->p, pods_local_name(j->uid, index, attempt, name), true, &j->seen[i]));
+			TRY(pods_work_observe(j->p, pods_local_name(j->uid, index, attempt, name), true,
+					      &j->seen[i]));
 		if (attempt > 1 && i > 0)
 			TRY(look_last(j->p, pods_local_name(j->uid, index, attempt - 1, name), &j->last[i]));
 	}
@@ -222,7 +223,7 @@ static err *keep_result(struct job *j, const char *name, int *sock)
 	if (!j->seen)
 		return err_oom();
 	j->seen_count = 1;
-	TRY(work_observe(j->p, name, true, &j->seen[0]));
+	TRY(pods_work_observe(j->p, name, true, &j->seen[0]));
 	fd_clear(sock);
 	return NULL;
 }
@@ -355,7 +356,7 @@ static err *remove_all(struct job *j)
 	return path_remove_all(p->pods_fd, gone);
 }
 
-void job_run(struct job *j)
+void pods_job_run(struct job *j)
 {
 	static err *(*const bodies[])(struct job *) = {
 		[JOB_LOOK] = look,
@@ -367,7 +368,7 @@ void job_run(struct job *j)
 	};
 
 	if (j->kind == JOB_FETCH)
-		fetch_run(j);
+		pods_fetch_run(j);
 	else
 		j->error = bodies[j->kind](j);
 }

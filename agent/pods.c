@@ -67,7 +67,7 @@ void pod_object_unref(struct pod_object *o)
 
 /* ---- entries ---- */
 
-struct entry *entry_find(struct pods *p, const char *uid)
+struct entry *pods_entry_find(struct pods *p, const char *uid)
 {
 	for (struct entry *e = p->entries; e; e = e->next)
 		if (str_equal(e->uid, uid))
@@ -75,7 +75,7 @@ struct entry *entry_find(struct pods *p, const char *uid)
 	return NULL;
 }
 
-struct entry *entry_named(struct pods *p, const char *namespace, const char *name)
+struct entry *pods_entry_named(struct pods *p, const char *namespace, const char *name)
 {
 	struct entry *found = NULL;
 
@@ -95,9 +95,9 @@ static void end_done(struct decide_end *end)
 
 static void watched_done(struct watched *w)
 {
-	fetch_drop(w);
-	watched_unwatch(w);
-	observed_done(&w->now);
+	pods_fetch_drop(w);
+	pods_watched_unwatch(w);
+	pods_observed_done(&w->now);
 	end_done(&w->last);
 	free(w->problem);
 	free(w->problem_text);
@@ -105,7 +105,7 @@ static void watched_done(struct watched *w)
 	free(w->image_id);
 }
 
-void entry_free(struct entry *e)
+void pods_entry_free(struct entry *e)
 {
 	if (!e)
 		return;
@@ -125,7 +125,7 @@ void entry_free(struct entry *e)
 	free(e);
 }
 
-err *entry_new(struct pods *p, const char *uid, struct pod_object *object, struct entry **ret)
+err *pods_entry_new(struct pods *p, const char *uid, struct pod_object *object, struct entry **ret)
 {
 	size_t count = object ? object->pod->spec.containers.count : 0;
 	struct entry *e = calloc(1, sizeof(*e));
@@ -137,7 +137,7 @@ err *entry_new(struct pods *p, const char *uid, struct pod_object *object, struc
 	snprintf(e->uid, sizeof(e->uid), "%s", uid);
 	e->containers = calloc(count + 1, sizeof(*e->containers));
 	if (!e->containers) {
-		entry_free(e);
+		pods_entry_free(e);
 		return err_oom();
 	}
 	e->count = count;
@@ -153,7 +153,7 @@ err *entry_new(struct pods *p, const char *uid, struct pod_object *object, struc
 	return NULL;
 }
 
-void entry_encode(const struct entry *e, struct str *out)
+void pods_entry_encode(const struct entry *e, struct str *out)
 {
 	struct pods_record_container containers[PODS_CONTAINERS_MAX] = { 0 };
 	struct pods_record r = {
@@ -171,7 +171,7 @@ void entry_encode(const struct entry *e, struct str *out)
 	pods_record_encode(out, &r);
 }
 
-bool entry_rebooted(const struct entry *e)
+bool pods_entry_rebooted(const struct entry *e)
 {
 	return e->sandbox.attempt > 0 && !str_equal(e->boot_id, e->p->boot_id);
 }
@@ -224,7 +224,7 @@ static err *freeze(struct pods *p, const char *uid, err *why)
 	err_format(why, &text);
 	log_error("a Pod's record cannot be read: it is left as it is", "uid", uid, "reason", text.data, NULL);
 	err_free(why);
-	TRY(entry_new(p, uid, NULL, &e));
+	TRY(pods_entry_new(p, uid, NULL, &e));
 	e->frozen = true;
 	return copy_text(text.data, &e->frozen_text);
 }
@@ -252,7 +252,7 @@ static err *open_entry(struct pods *p, const char *uid)
 		bad = pod_object_new(&record.pod, &object);
 	if (bad)
 		return freeze(p, uid, bad);
-	TRY(entry_new(p, uid, object, &e));
+	TRY(pods_entry_new(p, uid, object, &e));
 	e->look = e->due = true;
 	return take_record(e, &record);
 }
@@ -366,7 +366,7 @@ err *pods_open(const struct pods_options *options, struct pods **ret)
 	if (!e)
 		e = loop_timer(p->o.loop, 0, pods_timer, p, &p->timer);
 	if (!e)
-		e = jobs_start(p);
+		e = pods_jobs_start(p);
 	if (e) {
 		pods_close(p);
 		return e;
@@ -383,15 +383,15 @@ void pods_close(struct pods *p)
 	for (struct fetch *f = p->fetches; f; f = f->next)
 		if (f->job)
 			atomic_store(&f->job->cancel, true);
-	jobs_stop(p);
+	pods_jobs_stop(p);
 	for (struct fetch *f = p->fetches; f; f = f->next)
 		f->job = NULL;
 	while (p->entries) {
 		struct entry *e = p->entries;
 		p->entries = e->next;
-		entry_free(e);
+		pods_entry_free(e);
 	}
-	fetch_free_all(p);
+	pods_fetch_free_all(p);
 	loop_source_free(p->wakeup);
 	loop_source_free(p->timer);
 	fd_close(p->wakeup_fd);
@@ -438,11 +438,11 @@ static err *want_new(struct pods *p, const struct pod *pod)
 	if (pod->spec.containers.count == 0 || pod->spec.containers.count > PODS_CONTAINERS_MAX)
 		return err_new(EINVAL, "a Pod of %zu containers", pod->spec.containers.count);
 	TRY(pod_object_new(pod, &object));
-	TRY(entry_new(p, uid, object, &e));
+	TRY(pods_entry_new(p, uid, object, &e));
 	e->taken = clock_real();
 	e->looked = e->confirmed = true;
 	e->lost = has_run(pod);
-	entry_due(e);
+	pods_entry_due(e);
 	return NULL;
 }
 
@@ -480,13 +480,13 @@ static err *want_known(struct entry *e, const struct pod *pod)
 	if (!e->confirmed || told_differs(e, pod))
 		str_clear(&e->told);
 	e->confirmed = true;
-	entry_due(e);
+	pods_entry_due(e);
 	return NULL;
 }
 
 void pods_want(struct pods *p, const struct pod *pod)
 {
-	struct entry *e = pod->metadata.uid ? entry_find(p, pod->metadata.uid) : NULL;
+	struct entry *e = pod->metadata.uid ? pods_entry_find(p, pod->metadata.uid) : NULL;
 	err *failed = e ? want_known(e, pod) : want_new(p, pod);
 
 	if (!failed)
@@ -501,12 +501,12 @@ void pods_want(struct pods *p, const struct pod *pod)
 
 void pods_forget(struct pods *p, const char *uid)
 {
-	struct entry *e = entry_find(p, uid);
+	struct entry *e = pods_entry_find(p, uid);
 
 	if (!e || e->frozen)
 		return;
 	e->forgotten = e->deleted = true;
-	entry_due(e);
+	pods_entry_due(e);
 }
 
 void pods_synced(struct pods *p)
@@ -521,7 +521,7 @@ void pods_synced(struct pods *p)
 static void all_due(struct pods *p)
 {
 	for (struct entry *e = p->entries; e; e = e->next)
-		entry_due(e);
+		pods_entry_due(e);
 }
 
 void pods_contact(struct pods *p, enum pods_contact contact)

@@ -99,7 +99,7 @@ static void died(struct session *s, pid_t pid, int status)
 			str_addf(&s->failure, "the runtime was killed by signal %d", WTERMSIG(status));
 		else if (!ok && WEXITSTATUS(status) >= 126)
 			str_addf(&s->failure, "cannot execute the runtime '%s'", s->options->runtime);
-		loop_post(s, ok ? EV_RUNTIME_OK : EV_RUNTIME_ERROR);
+		monitor_loop_post(s, ok ? EV_RUNTIME_OK : EV_RUNTIME_ERROR);
 	} else if (pid == s->pid) {
 		s->exited = true;
 		s->record.finished = clock_real();

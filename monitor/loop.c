@@ -15,7 +15,7 @@ static void signals_ready(struct session *s, struct source *source, uint32_t eve
 
 	while (read(source->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGTERM)
-			loop_post(s, EV_TERM);
+			monitor_loop_post(s, EV_TERM);
 		else if (info.ssi_signo == SIGCHLD)
 			child_reap(s);
 	}
@@ -29,12 +29,12 @@ static void timer_ready(struct session *s, struct source *source, uint32_t event
 		return;
 	/* A reader that is paced still takes the last output: it gets the time it needs. */
 	if (s->paced)
-		loop_timer(s, NSEC_PER_SEC);
+		monitor_loop_timer(s, NSEC_PER_SEC);
 	else
-		loop_post(s, EV_TIMEOUT);
+		monitor_loop_post(s, EV_TIMEOUT);
 }
 
-err *loop_open(struct session *s)
+err *monitor_loop_open(struct session *s)
 {
 	sigset_t all;
 
@@ -48,13 +48,13 @@ err *loop_open(struct session *s)
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (signals < 0 || timer < 0)
 		return err_errno("make descriptors for signals and time");
-	loop_watch(s, &s->signals, signals, EPOLLIN, signals_ready);
-	loop_watch(s, &s->timer, timer, EPOLLIN, timer_ready);
+	monitor_loop_watch(s, &s->signals, signals, EPOLLIN, signals_ready);
+	monitor_loop_watch(s, &s->timer, timer, EPOLLIN, timer_ready);
 	return NULL;
 }
 
-void loop_watch(struct session *s, struct source *source, int fd, uint32_t events,
-		void (*ready)(struct session *, struct source *, uint32_t))
+void monitor_loop_watch(struct session *s, struct source *source, int fd, uint32_t events,
+			void (*ready)(struct session *, struct source *, uint32_t))
 {
 	struct epoll_event e = { .events = events, .data.ptr = source };
 
@@ -63,7 +63,7 @@ void loop_watch(struct session *s, struct source *source, int fd, uint32_t event
 		log_error("cannot watch a descriptor", "reason", strerror(errno), NULL);
 }
 
-void loop_change(struct session *s, struct source *source, uint32_t events)
+void monitor_loop_change(struct session *s, struct source *source, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = source };
 
@@ -76,7 +76,7 @@ void loop_change(struct session *s, struct source *source, uint32_t events)
 		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, source->fd, &e);
 }
 
-void loop_forget(struct session *s, struct source *source)
+void monitor_loop_forget(struct session *s, struct source *source)
 {
 	if (source->fd < 0)
 		return;
@@ -85,7 +85,7 @@ void loop_forget(struct session *s, struct source *source)
 	source->events = 0;
 }
 
-void loop_timer(struct session *s, int64_t nsec)
+void monitor_loop_timer(struct session *s, int64_t nsec)
 {
 	struct itimerspec when = {
 		.it_value = { nsec / (int64_t)NSEC_PER_SEC, nsec % (int64_t)NSEC_PER_SEC },
@@ -94,7 +94,7 @@ void loop_timer(struct session *s, int64_t nsec)
 	timerfd_settime(s->timer.fd, 0, &when, NULL);
 }
 
-void loop_post(struct session *s, enum monitor_event event)
+void monitor_loop_post(struct session *s, enum monitor_event event)
 {
 	if (s->pending_count < EVENTS_MAX)
 		s->pending[s->pending_count++] = event;
@@ -122,9 +122,9 @@ static void settle(struct session *s)
 		/* The process may end while the runtime is still at work: its end waits for a state
 		 * that has a row for it. */
 		if (s->pending_count == 0 && s->exited && state_find(s->state, EV_EXIT))
-			loop_post(s, EV_EXIT);
+			monitor_loop_post(s, EV_EXIT);
 		if (s->pending_count == 0 && s->state == ST_DRAINING && stdio_drained(s))
-			loop_post(s, EV_DRAINED);
+			monitor_loop_post(s, EV_DRAINED);
 		if (s->pending_count == 0)
 			return;
 		enum monitor_event event = s->pending[0];
@@ -133,7 +133,7 @@ static void settle(struct session *s)
 	}
 }
 
-err *loop_run(struct session *s)
+err *monitor_loop_run(struct session *s)
 {
 	settle(s);
 	while (s->state != ST_DONE || peer_pending(s, false)) { /* a slow reader still gets its last message */

@@ -16,11 +16,11 @@ static void hang_up(struct session *s, struct peer *p, const char *why)
 		return;
 	log_debug("client gone", "reason", why, NULL);
 	bool starter = p->starter;
-	loop_forget(s, &p->source);
+	monitor_loop_forget(s, &p->source);
 	str_done(&p->queue);
 	p->used = false;
 	if (starter)
-		loop_post(s, EV_STARTER_GONE);
+		monitor_loop_post(s, EV_STARTER_GONE);
 	stdio_pace(s);
 }
 
@@ -48,7 +48,7 @@ static void enqueue(struct session *s, struct peer *p, const struct monitor_head
 	if (p->queue.failed)
 		hang_up(s, p, "it asks much and reads nothing");
 	else
-		loop_change(s, &p->source, EPOLLIN | EPOLLOUT);
+		monitor_loop_change(s, &p->source, EPOLLIN | EPOLLOUT);
 }
 
 void peer_send(struct session *s, struct peer *p, uint32_t kind, int32_t value, uint64_t a, uint64_t b,
@@ -71,7 +71,7 @@ static void flush(struct session *s, struct peer *p)
 			return;
 		str_consume(&p->queue, sizeof(size) + size);
 	}
-	loop_change(s, &p->source, EPOLLIN);
+	monitor_loop_change(s, &p->source, EPOLLIN);
 	stdio_pace(s);
 }
 
@@ -201,7 +201,7 @@ static int do_start(struct request *r)
 		starter->starter = false;
 	r->peer->starter = true;
 	r->silent = true; /* answered when the runtime is done */
-	loop_post(r->s, EV_START);
+	monitor_loop_post(r->s, EV_START);
 	return 0;
 }
 
@@ -331,7 +331,7 @@ struct peer *peer_add(struct session *s, int fd)
 			continue;
 		*p = (struct peer){ .used = true };
 		str_init(&p->queue, PEER_QUEUE_MAX);
-		loop_watch(s, &p->source, fd, EPOLLIN, peer_ready);
+		monitor_loop_watch(s, &p->source, fd, EPOLLIN, peer_ready);
 		return p;
 	}
 	fd_close(fd);
@@ -364,6 +364,6 @@ err *peer_listen(struct session *s)
 	snprintf(path, sizeof(path), "%s/" MONITOR_SOCKET, s->options->dir);
 	unlink(path);
 	TRY(fd_unix_listen(path, SOCK_SEQPACKET, 0600, &fd));
-	loop_watch(s, &s->listener, fd, EPOLLIN, listener_ready);
+	monitor_loop_watch(s, &s->listener, fd, EPOLLIN, listener_ready);
 	return NULL;
 }

@@ -64,14 +64,14 @@ struct session {
 };
 
 /* loop.c */
-err *loop_open(struct session *s) MUST_CHECK;
-err *loop_run(struct session *s) MUST_CHECK;
-void loop_watch(struct session *s, struct source *source, int fd, uint32_t events,
-		void (*ready)(struct session *, struct source *, uint32_t));
-void loop_change(struct session *s, struct source *source, uint32_t events);
-void loop_forget(struct session *s, struct source *source); /* and close */
-void loop_timer(struct session *s, int64_t nsec);
-void loop_post(struct session *s, enum monitor_event event);
+err *monitor_loop_open(struct session *s) MUST_CHECK;
+err *monitor_loop_run(struct session *s) MUST_CHECK;
+void monitor_loop_watch(struct session *s, struct source *source, int fd, uint32_t events,
+			void (*ready)(struct session *, struct source *, uint32_t));
+void monitor_loop_change(struct session *s, struct source *source, uint32_t events);
+void monitor_loop_forget(struct session *s, struct source *source); /* and close */
+void monitor_loop_timer(struct session *s, int64_t nsec);
+void monitor_loop_post(struct session *s, enum monitor_event event);
 
 /* child.c: the runtime as a program, and who died */
 err *child_spawn(struct session *s, const char *command, const int stdio[3]) MUST_CHECK;

@@ -52,7 +52,7 @@ static void spawn_quietly(struct session *s, const char *command)
 
 	if (e) {
 		fail(s, e);
-		loop_post(s, EV_RUNTIME_ERROR);
+		monitor_loop_post(s, EV_RUNTIME_ERROR);
 	}
 }
 
@@ -98,11 +98,11 @@ static void tell_starter(struct session *s, uint32_t kind, int32_t value, uint64
 
 void act_created(struct session *s)
 {
-	loop_forget(s, &s->console_listener);
+	monitor_loop_forget(s, &s->console_listener);
 	if (find_process(s))
 		tell_starter(s, MONITOR_CREATED, 0, (uint64_t)s->pid, NULL);
 	else
-		loop_post(s, EV_TERM);
+		monitor_loop_post(s, EV_TERM);
 }
 
 void act_start(struct session *s)
@@ -130,7 +130,7 @@ void act_started(struct session *s)
 void act_entered(struct session *s)
 {
 	s->record.started = clock_real();
-	loop_forget(s, &s->console_listener);
+	monitor_loop_forget(s, &s->console_listener);
 	if (!find_process(s)) {
 		tell_starter(s, MONITOR_ERROR, EIO, 0, &s->failure);
 		s->exited = true;
@@ -174,7 +174,7 @@ void act_exited(struct session *s)
 {
 	release(s);
 	child_oom(s);
-	loop_timer(s, DRAIN_NSEC);
+	monitor_loop_timer(s, DRAIN_NSEC);
 }
 
 void act_forward_term(struct session *s)
@@ -193,11 +193,11 @@ void act_delete(struct session *s)
 	if (e)
 		log_err(e);
 	err_free(e);
-	loop_forget(s, &s->streams[0]);
-	loop_forget(s, &s->streams[1]);
-	loop_forget(s, &s->input);
+	monitor_loop_forget(s, &s->streams[0]);
+	monitor_loop_forget(s, &s->streams[1]);
+	monitor_loop_forget(s, &s->input);
 	if (s->options->process)
-		loop_post(s, EV_RUNTIME_OK);
+		monitor_loop_post(s, EV_RUNTIME_OK);
 	else
 		spawn_quietly(s, "delete");
 }
@@ -249,7 +249,7 @@ static void adopted_ready(struct session *s, struct source *source, uint32_t eve
 		s->record.reason = "its monitor was killed, and this kernel does not tell the status";
 	}
 	s->pidfd = -1;
-	loop_forget(s, source);
+	monitor_loop_forget(s, source);
 }
 
 static err *adopt(struct session *s)
@@ -262,7 +262,7 @@ static err *adopt(struct session *s)
 	s->record.started = r.started;
 	r.monitor = getpid();
 	TRY(running_write(s->dir_fd, &r));
-	loop_watch(s, &s->container, s->pidfd, EPOLLIN, adopted_ready);
+	monitor_loop_watch(s, &s->container, s->pidfd, EPOLLIN, adopted_ready);
 	TRY(stdio_reopen(s));
 	s->state = ST_RUNNING;
 	return NULL;
@@ -324,7 +324,7 @@ static err *set_up(struct session *s)
 {
 	const struct monitor_options *o = s->options;
 
-	TRY(loop_open(s));
+	TRY(monitor_loop_open(s));
 	if (o->starter_fd >= 0) {
 		struct peer *p = peer_add(s, o->starter_fd);
 		p->starter = p->first = true;
@@ -380,7 +380,7 @@ err *monitor_session(const struct monitor_options *options)
 	}
 	err *e = set_up(&s);
 	if (!e) {
-		e = loop_run(&s);
+		e = monitor_loop_run(&s);
 	} else {
 		auto_str struct str text = STR_INIT(64 * 1024);
 		err_format(e, &text);

@@ -26,7 +26,7 @@ static err *open_fifo(struct session *s, enum monitor_stream stream, int *ret_wr
 	int fd = openat(s->dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno("open FIFO '%s'", name);
-	loop_watch(s, &s->streams[stream], fd, EPOLLIN, stdio_output_ready);
+	monitor_loop_watch(s, &s->streams[stream], fd, EPOLLIN, stdio_output_ready);
 	*ret_write = openat(s->dir_fd, name, O_RDWR | O_CLOEXEC);
 	if (*ret_write < 0)
 		return err_errno("open FIFO '%s'", name);
@@ -45,8 +45,8 @@ static err *open_input(struct session *s, int *ret_read)
 	*ret_read = ends[0];
 	if (fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0)
 		return err_errno("set up the pipe for stdin");
-	loop_watch(s, &s->input, ends[1], 0, stdio_input_ready);
-	loop_change(s, &s->input, EPOLLERR);
+	monitor_loop_watch(s, &s->input, ends[1], 0, stdio_input_ready);
+	monitor_loop_change(s, &s->input, EPOLLERR);
 	return NULL;
 }
 
@@ -58,7 +58,7 @@ static err *listen_console(struct session *s)
 	child_console_path(s, path, sizeof(path));
 	unlink(path);
 	TRY(fd_unix_listen(path, SOCK_STREAM, 0600, &fd));
-	loop_watch(s, &s->console_listener, fd, EPOLLIN, stdio_console_ready);
+	monitor_loop_watch(s, &s->console_listener, fd, EPOLLIN, stdio_console_ready);
 	return NULL;
 }
 
@@ -86,7 +86,7 @@ err *stdio_reopen(struct session *s)
 		int fd = openat(s->dir_fd, fifo_names[i], O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return err_errno("open FIFO '%s'", fifo_names[i]);
-		loop_watch(s, &s->streams[i], fd, EPOLLIN, stdio_output_ready);
+		monitor_loop_watch(s, &s->streams[i], fd, EPOLLIN, stdio_output_ready);
 	}
 	return NULL;
 }
@@ -108,12 +108,12 @@ void stdio_console_ready(struct session *s, struct source *source, uint32_t even
 	}
 	fcntl(master, F_SETFL, O_NONBLOCK);
 	int again = fcntl(master, F_DUPFD_CLOEXEC, 3);
-	loop_watch(s, &s->streams[0], master, EPOLLIN, stdio_output_ready);
+	monitor_loop_watch(s, &s->streams[0], master, EPOLLIN, stdio_output_ready);
 	if (again >= 0) {
-		loop_watch(s, &s->input, again, 0, stdio_input_ready);
-		loop_change(s, &s->input, EPOLLERR);
+		monitor_loop_watch(s, &s->input, again, 0, stdio_input_ready);
+		monitor_loop_change(s, &s->input, EPOLLERR);
 	}
-	loop_forget(s, &s->console_listener);
+	monitor_loop_forget(s, &s->console_listener);
 }
 
 void stdio_output_ready(struct session *s, struct source *source, uint32_t events UNUSED)
@@ -126,7 +126,7 @@ void stdio_output_ready(struct session *s, struct source *source, uint32_t event
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) { /* a terminal whose last user went says EIO */
-		loop_forget(s, source);
+		monitor_loop_forget(s, source);
 		return;
 	}
 	if (s->log) {
@@ -145,7 +145,7 @@ void stdio_pace(struct session *s)
 
 	s->paced = !s->log && (entering || peer_pending(s, true) || (!s->ever_attached && peer_first_here(s)));
 	for (int i = 0; i < 2; i++)
-		loop_change(s, &s->streams[i], s->paced ? 0 : EPOLLIN);
+		monitor_loop_change(s, &s->streams[i], s->paced ? 0 : EPOLLIN);
 }
 
 bool stdio_drained(const struct session *s)
@@ -169,7 +169,7 @@ void stdio_input_ready(struct session *s, struct source *source, uint32_t events
 			events |= EPOLLERR;
 	}
 	if (events & (EPOLLERR | EPOLLHUP))
-		loop_forget(s, source);
+		monitor_loop_forget(s, source);
 	stdio_input_changed(s);
 }
 
@@ -185,10 +185,10 @@ void stdio_input_changed(struct session *s)
 			str_add_char(&s->input_buffer, 4);
 			s->input_ended = false;
 		} else {
-			loop_forget(s, &s->input);
+			monitor_loop_forget(s, &s->input);
 		}
 	}
-	loop_change(s, &s->input, s->input_buffer.len > 0 ? EPOLLOUT | EPOLLERR : EPOLLERR);
+	monitor_loop_change(s, &s->input, s->input_buffer.len > 0 ? EPOLLOUT | EPOLLERR : EPOLLERR);
 }
 
 int stdio_resize(struct session *s, unsigned rows, unsigned columns)

@@ -1,4 +1,5 @@
-/* tests/fuzz/agent_pods_record.c: the record of a Pod, as another release or a damaged disk might have left it. */
+/* tests/fuzz/agent_pods_record.c: the record of a Pod, as another release or a damaged disk might have left
+ * it. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -136,11 +136,15 @@ static void test_a_directory_in_the_hosts_network_and_ids_in_every_byte(void **s
 static void test_a_container_joins_its_sandbox_and_mounts_a_claim_in_every_byte(void **state)
 {
 	(void)state;
-	static const struct bundle_join join = { "/proc/7/ns/user", "/proc/7/ns/net", "/proc/7/ns/ipc", "/proc/7/ns/uts" };
+	static const struct bundle_join join = { "/proc/7/ns/user", "/proc/7/ns/net", "/proc/7/ns/ipc",
+						 "/proc/7/ns/uts" };
 	static const struct bundle_claim claim = { "data", "/var/lib/stube/agent/volumes/amt/uid" };
-	struct bundle_input in = input_of(POD("{\"volumes\":[{\"name\":\"data\",\"persistentVolumeClaim\":{\"claimName\":\"daten\"}}],"
-					      "\"containers\":[{\"name\":\"side\"},{\"name\":\"web\",\"volumeMounts\":[{\"name\":\"data\","
-					      "\"mountPath\":\"/data\"}],\"securityContext\":{" UNCONFINED "}}]}"), &image);
+	struct bundle_input in = input_of(
+		POD("{\"volumes\":[{\"name\":\"data\",\"persistentVolumeClaim\":{\"claimName\":\"daten\"}}],"
+		    "\"containers\":[{\"name\":\"side\"},{\"name\":\"web\",\"volumeMounts\":[{\"name\":"
+		    "\"data\","
+		    "\"mountPath\":\"/data\"}],\"securityContext\":{" UNCONFINED "}}]}"),
+		&image);
 	struct bundle_result result;
 
 	in.container = 1;
@@ -333,18 +337,27 @@ static void test_hosts_and_hostname_are_written_for_the_container(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_the_smallest_pod_is_confined_in_every_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_all_that_a_pod_can_ask_for_in_every_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_directory_in_the_hosts_network_and_ids_in_every_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_container_joins_its_sandbox_and_mounts_a_claim_in_every_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_default_filter_is_there_unless_it_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_joined_network_cannot_mount_its_own_sysfs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_smallest_pod_is_confined_in_every_byte, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_all_that_a_pod_can_ask_for_in_every_byte, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_directory_in_the_hosts_network_and_ids_in_every_byte,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_container_joins_its_sandbox_and_mounts_a_claim_in_every_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_default_filter_is_there_unless_it_is_refused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_joined_network_cannot_mount_its_own_sysfs, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_users_by_name_and_number, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_users_that_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_passwd_that_is_no_file_or_leads_outside_is_not_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_passwd_that_is_no_file_or_leads_outside_is_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pods_that_cannot_become_a_bundle, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_an_exec_session_keeps_the_containers_confinement, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hosts_and_hostname_are_written_for_the_container, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_an_exec_session_keeps_the_containers_confinement, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_hosts_and_hostname_are_written_for_the_container, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("agent/bundle", tests, setup_root, teardown_root);

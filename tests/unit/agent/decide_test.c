@@ -1,4 +1,5 @@
-/* tests/unit/agent/decide_test.c: what is done next for a Pod, and its status, against docs/agent-states.txt. */
+/* tests/unit/agent/decide_test.c: what is done next for a Pod, and its status, against docs/agent-states.txt.
+ */
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -9,12 +10,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-#define SEC    ((int64_t)NSEC_PER_SEC)
-#define NOW    (1000 * SEC)
-#define GRACE  (30 * SEC)
+#define SEC   ((int64_t)NSEC_PER_SEC)
+#define NOW   (1000 * SEC)
+#define GRACE (30 * SEC)
 
-static const char *const restarts[] = { [POD_RESTART_ALWAYS] = "Always", [POD_RESTART_ON_FAILURE] = "OnFailure",
-					[POD_RESTART_NEVER] = "Never" };
+static const char *const restarts[] = {
+	[POD_RESTART_ALWAYS] = "Always", [POD_RESTART_ON_FAILURE] = "OnFailure", [POD_RESTART_NEVER] = "Never"
+};
 static const char *const states[] = { "none", "running", "ended" };
 static const char *const images[] = { "unknown", "pulling", "ready" };
 static const char *const contacts[] = { "free", "alone", "fenced" };
@@ -34,8 +36,13 @@ static void fixture(struct fixture *f)
 		.spec = { .name = "main", .image = "x" },
 		.pod = { .metadata = { .name = "p" }, .spec = { .restart = POD_RESTART_ALWAYS } },
 		.c = { .state = DECIDE_RUNNING, .image = DECIDE_IMAGE_READY, .attempt = 1, .started = 5 },
-		.in = { .confirmed = true, .contact = PODS_FREE, .sandbox = DECIDE_RUNNING, .grace = GRACE,
-			.backoff_first = 10 * SEC, .backoff_max = 300 * SEC, .now = NOW },
+		.in = { .confirmed = true,
+			.contact = PODS_FREE,
+			.sandbox = DECIDE_RUNNING,
+			.grace = GRACE,
+			.backoff_first = 10 * SEC,
+			.backoff_max = 300 * SEC,
+			.now = NOW },
 	};
 	f->pod.spec.containers.items = &f->spec;
 	f->pod.spec.containers.count = 1;
@@ -47,7 +54,9 @@ static void end_with(struct fixture *f, uint32_t code, bool known)
 {
 	f->c.state = DECIDE_ENDED;
 	f->c.ended_at = NOW - SEC;
-	f->c.end = (struct decide_end){ .there = true, .code = code, .known = known, .started = 5, .finished = 6 };
+	f->c.end = (struct decide_end){
+		.there = true, .code = code, .known = known, .started = 5, .finished = 6
+	};
 }
 
 /* "goal, of the Pod, of the container, wake in seconds | phase and word" */
@@ -74,7 +83,8 @@ static void add_result(struct str *out, struct fixture *f)
 static void goals(struct str *out)
 {
 	str_add(out, "# may it run: contact, on loss, rebooted, told by the API, lease\n"
-		     "#                                              goal    of Pod        of container  wake  status\n");
+		     "#                                              goal    of Pod        of container  "
+		     "wake  status\n");
 	for (int contact = 0; contact < 3; contact++)
 		for (int loss = 0; loss < 3; loss++)
 			for (int bits = 0; bits < 8; bits++) {
@@ -90,8 +100,9 @@ static void goals(struct str *out)
 					f.in.sandbox = DECIDE_ENDED;
 					end_with(&f, 255, false);
 				}
-				str_addf(out, "%-6s  %-7s  %-8s  %-8s  %-7s  ", contacts[contact], losses[loss],
-					 rebooted ? "rebooted" : "-", confirmed ? "told" : "-", in_time ? "in-time" : "over");
+				str_addf(out, "%-6s  %-7s  %-8s  %-8s  %-7s  ", contacts[contact],
+					 losses[loss], rebooted ? "rebooted" : "-", confirmed ? "told" : "-",
+					 in_time ? "in-time" : "over");
 				add_result(out, &f);
 			}
 }
@@ -102,9 +113,9 @@ static const struct {
 	uint32_t code;
 	bool known, interrupted;
 } ends[] = {
-	{ "none", DECIDE_NONE, 0, false, false },	 { "running", DECIDE_RUNNING, 0, false, false },
-	{ "good", DECIDE_ENDED, 0, true, false },	 { "failed", DECIDE_ENDED, 3, true, false },
-	{ "unseen", DECIDE_ENDED, 255, false, false },	 { "ended by us", DECIDE_ENDED, 0, true, true },
+	{ "none", DECIDE_NONE, 0, false, false },      { "running", DECIDE_RUNNING, 0, false, false },
+	{ "good", DECIDE_ENDED, 0, true, false },      { "failed", DECIDE_ENDED, 3, true, false },
+	{ "unseen", DECIDE_ENDED, 255, false, false }, { "ended by us", DECIDE_ENDED, 0, true, true },
 };
 
 static void set_container(struct fixture *f, size_t end)
@@ -119,7 +130,8 @@ static void set_container(struct fixture *f, size_t end)
 static void actions(struct str *out)
 {
 	str_add(out, "\n# what is next: restart policy, sandbox, container, its image, ends in a row\n"
-		     "#                                                    goal    of Pod        of container  wake  status\n");
+		     "#                                                    goal    of Pod        of "
+		     "container  wake  status\n");
 	for (int policy = POD_RESTART_ALWAYS; policy <= POD_RESTART_NEVER; policy++)
 		for (int sandbox = 0; sandbox < 3; sandbox++)
 			for (size_t end = 0; end < ARRAY_LEN(ends); end++)
@@ -129,7 +141,8 @@ static void actions(struct str *out)
 						bool ended = ends[end].state == DECIDE_ENDED;
 						/* Cases that cannot be, or say nothing new. */
 						if ((crashes && (!ended || image != DECIDE_IMAGE_READY)) ||
-						    (ends[end].state == DECIDE_RUNNING && image != DECIDE_IMAGE_READY))
+						    (ends[end].state == DECIDE_RUNNING &&
+						     image != DECIDE_IMAGE_READY))
 							continue;
 						fixture(&f);
 						f.pod.spec.restart = policy;
@@ -137,8 +150,9 @@ static void actions(struct str *out)
 						f.c.image = (enum decide_image)image;
 						f.c.crashes = crashes;
 						set_container(&f, end);
-						str_addf(out, "%-9s  %-7s  %-11s  %-7s  %u  ", restarts[policy],
-							 states[sandbox], ends[end].name, images[image], crashes);
+						str_addf(out, "%-9s  %-7s  %-11s  %-7s  %u  ",
+							 restarts[policy], states[sandbox], ends[end].name,
+							 images[image], crashes);
 						add_result(out, &f);
 					}
 }
@@ -155,7 +169,8 @@ static void endings(struct str *out)
 		      { "killed", NOW - GRACE, true } };
 
 	str_add(out, "\n# how it ends: why, sandbox, container, asked\n"
-		     "#                                          goal    of Pod        of container  wake  status\n");
+		     "#                                          goal    of Pod        of container  wake  "
+		     "status\n");
 	for (int fenced = 0; fenced < 2; fenced++)
 		for (int sandbox = 0; sandbox < 3; sandbox++)
 			for (int state = 0; state < 3; state++)
@@ -173,8 +188,9 @@ static void endings(struct str *out)
 					f.c.term_at = asked[i].term_at;
 					f.c.killed = asked[i].killed;
 					f.pod.metadata.deletion.nsec = !fenced;
-					str_addf(out, "%-7s  %-7s  %-7s  %-12s  ", fenced ? "fenced" : "deleted",
-						 states[sandbox], states[state], asked[i].name);
+					str_addf(out, "%-7s  %-7s  %-7s  %-12s  ",
+						 fenced ? "fenced" : "deleted", states[sandbox],
+						 states[state], asked[i].name);
 					add_result(out, &f);
 				}
 }
@@ -189,7 +205,8 @@ static void test_every_case_that_matters_is_decided_as_the_golden_table_says(voi
 	endings(&actual);
 	assert_ok(str_check(&actual));
 	if (getenv("UPDATE"))
-		assert_ok(file_replace_volatile(AT_FDCWD, "docs/agent-states.txt", actual.data, actual.len, 0644));
+		assert_ok(file_replace_volatile(AT_FDCWD, "docs/agent-states.txt", actual.data, actual.len,
+						0644));
 	assert_ok(file_read(AT_FDCWD, "docs/agent-states.txt", &golden));
 	assert_string_equal(actual.data, golden.data);
 }
@@ -200,7 +217,9 @@ static void test_pauses_grow_from_nothing_to_the_ceiling(void **state)
 	static const struct {
 		uint32_t crashes;
 		int64_t seconds;
-	} rows[] = { { 0, 0 }, { 1, 10 }, { 2, 20 }, { 3, 40 }, { 5, 160 }, { 6, 300 }, { 4000000000u, 300 } };
+	} rows[] = {
+		{ 0, 0 }, { 1, 10 }, { 2, 20 }, { 3, 40 }, { 5, 160 }, { 6, 300 }, { 4000000000u, 300 }
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_int_equal(decide_backoff(rows[i].crashes, 10 * SEC, 300 * SEC) / SEC, rows[i].seconds);

@@ -1,4 +1,5 @@
-/* tests/unit/agent/pods_record_test.c: what a node keeps of its Pods, read by this release and its successors. */
+/* tests/unit/agent/pods_record_test.c: what a node keeps of its Pods, read by this release and its
+ * successors. */
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -72,7 +73,8 @@ static void test_a_newer_or_damaged_record_is_refused_by_name(void **state)
 	static const struct {
 		const char *from, *to, *error;
 	} rows[] = {
-		{ "\"version\":1", "\"version\":2", "pod.json:1:12: version: 2 is not a whole number from 1 to 1" },
+		{ "\"version\":1", "\"version\":2",
+		  "pod.json:1:12: version: 2 is not a whole number from 1 to 1" },
 		{ "\"containers\":[{\"attempt\"", "\"containers\":[{},{\"attempt\"",
 		  "pod.json:1:163: containers: has 2 entries for 1 containers of the Pod" },
 		{ "\"taken\":1795480264249565544,", "", "pod.json:1:1: taken: required but missing" },
@@ -129,8 +131,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_the_record_of_version_1_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_record_that_is_written_again_has_the_same_bytes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_newer_or_damaged_record_is_refused_by_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_record_that_is_written_again_has_the_same_bytes, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_newer_or_damaged_record_is_refused_by_name, setup,
+						teardown),
 		cmocka_unit_test(test_local_names_differ_for_each_attempt_and_fit),
 		cmocka_unit_test(test_the_end_of_a_lease_is_known_after_a_restart_and_after_a_reboot),
 	};
