@@ -79,7 +79,9 @@ typedef err *page_fn(const json *items, void *user);
 err *client_pages(struct api_client *c, struct arena *arena, const struct kind *kind, const char *namespace,
 		  const struct api_query *query, page_fn *fn, void *user, const atomic_bool *cancel, char **ret_version) MUST_CHECK;
 
-/* An object of a server's answer. */
+/* A server's answer as JSON; an object in it. EBADMSG when it is not what was asked for. */
+err *client_json(const struct api_client *c, const struct subject *s, struct arena *arena, const char *text, size_t len,
+		 json **ret) MUST_CHECK;
 err *client_object(const struct api_client *c, struct arena *arena, const struct kind *kind, const json *tree,
 		   struct object **ret) MUST_CHECK;
 

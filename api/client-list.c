@@ -19,7 +19,7 @@ static err *get_page(struct api_client *c, struct arena *arena, const struct sub
 	TRY(str_check(&url));
 	call.url = url.data;
 	TRY(client_call(c, &call, &answer));
-	return client_error(c, s, json_parse(arena, "answer", answer.data, answer.len, ret));
+	return client_json(c, s, arena, answer.data, answer.len, ret);
 }
 
 /* What a page says besides its items. */

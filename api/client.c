@@ -39,7 +39,7 @@ err *api_client_new(const struct api_config *config, const char *user_agent, str
 		return err_oom();
 	TRY(fill(c, config, user_agent));
 	struct http_options options = {
-		.user_agent = c->user_agent, .ca = c->ca, .cert = c->cert, .key = c->key, .connect_timeout = CONNECT_TIME,
+		.user_agent = c->user_agent, .own = true, .ca = c->ca, .cert = c->cert, .key = c->key, .connect_timeout = CONNECT_TIME,
 		.unix_socket = c->local ? c->server + strlen(UNIX_SCHEME) : NULL,
 	};
 	TRY(err_wrap(http_client_new(&options, &c->http), "server '%s'", c->server));
@@ -209,10 +209,19 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 	return response.status / 100 == 2 ? NULL : answer_error(c, call, &response);
 }
 
+err *client_json(const struct api_client *c, const struct subject *s, struct arena *arena, const char *text, size_t len,
+		 json **ret)
+{
+	return client_error(c, s, err_with_code(json_parse(arena, "answer", text, len, ret), EBADMSG));
+}
+
 err *client_object(const struct api_client *c, struct arena *arena, const struct kind *kind, const json *tree,
 		   struct object **ret)
 {
-	return err_wrap(object_decode_tree(arena, "answer", tree, kind, OBJECT_LENIENT, ret), "%s", c->server);
+	struct subject s = { kind, NULL, json_get_string(json_get(tree, "metadata"), "name") };
+	err *e = object_decode_tree(arena, "answer", tree, kind, OBJECT_LENIENT, ret);
+
+	return client_error(c, &s, err_with_code(e, EBADMSG));
 }
 
 err *client_call_object(struct api_client *c, struct arena *arena, const struct call *call, struct object **ret)
@@ -223,7 +232,7 @@ err *client_call_object(struct api_client *c, struct arena *arena, const struct 
 	TRY(client_call(c, call, &answer));
 	if (!ret)
 		return NULL;
-	TRY(client_error(c, &call->subject, json_parse(arena, "answer", answer.data, answer.len, &tree)));
+	TRY(client_json(c, &call->subject, arena, answer.data, answer.len, &tree));
 	return client_object(c, arena, call->subject.kind, tree, ret);
 }
 

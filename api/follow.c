@@ -29,7 +29,7 @@ struct follow {
 	size_t bucket_count, count; /* buckets: a power of two */
 	char *version;              /* of the store: where a watch goes on; NULL: list again */
 	unsigned round;
-	bool synced, troubled, ended /* by the callback */, lively /* the watch told something */;
+	bool synced, troubled, ended /* by the callback */;
 };
 
 /* ---- what is known ---- */
@@ -259,7 +259,6 @@ static err *on_event(const struct watch_event *event, void *user)
 {
 	struct follow *f = user;
 
-	f->lively = true;
 	if (event->type == WATCH_BOOKMARK)
 		TRY(tell(f, WATCH_BOOKMARK, NULL, NULL, event->resource_version));
 	else
@@ -267,8 +266,8 @@ static err *on_event(const struct watch_event *event, void *user)
 	return event->resource_version ? set_text(&f->version, event->resource_version) : NULL;
 }
 
-/* *ret_lively: it stood for a while, or told something. */
-static err *watch(struct follow *f, bool *ret_lively)
+/* *ret_stood: for a while; *ret_moved: it came further than before. */
+static err *watch(struct follow *f, bool *ret_stood, bool *ret_moved)
 {
 	struct api_query query = f->query ? *f->query : (struct api_query){ 0 };
 	auto_free char *version = strdup(f->version);
@@ -277,9 +276,9 @@ static err *watch(struct follow *f, bool *ret_lively)
 	if (!version)
 		return err_oom();
 	query.resource_version = version;
-	f->lively = false;
 	err *e = client_watch(f->client, f->kind, f->namespace, &query, on_event, on_begun, f, f->cancel);
-	*ret_lively = f->lively || clock_monotonic() - begin > SECOND;
+	*ret_stood = clock_monotonic() - begin > SECOND;
+	*ret_moved = !str_equal(version, f->version);
 	return e;
 }
 
@@ -314,10 +313,10 @@ static err *follow(struct follow *f)
 	int64_t wait = WAIT_MIN;
 
 	while (!is_cancelled(f)) {
-		bool lively = false;
+		bool stood = false, moved = false;
 		err *e = f->version ? NULL : list(f);
 		if (!e)
-			e = watch(f, &lively);
+			e = watch(f, &stood, &moved);
 		if (e && is_final(f, e))
 			return e;
 		if (is_cancelled(f)) {
@@ -329,9 +328,9 @@ static err *follow(struct follow *f)
 		if (e && f->trouble)
 			f->trouble(e, f->user);
 		f->troubled = f->troubled || e;
-		if (lively)
+		if (stood || moved)
 			wait = WAIT_MIN;
-		if (e || !lively) {
+		if (e || !stood) {
 			pause_for(f, wait);
 			wait = MIN(wait * 2, WAIT_MAX);
 		}

@@ -71,7 +71,7 @@ static err *on_line(struct watch *w, const char *text, size_t len)
 	if (!len)
 		return NULL;
 	TRY(arena_new(EVENT_ARENA, &arena));
-	TRY(client_error(w->client, &w->subject, json_parse(arena, "event", text, len, &tree)));
+	TRY(client_json(w->client, &w->subject, arena, text, len, &tree));
 	return on_event(w, arena, tree);
 }
 

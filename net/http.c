@@ -70,7 +70,7 @@ err *http_client_new(const struct http_options *options, struct http_client **re
 	for (size_t i = 0; i < ARRAY_LEN(c->share_locks); i++)
 		pthread_mutex_init(&c->share_locks[i], NULL);
 	c->certs_dirs.max = c->unverified.max = 256;
-	c->own = options->ca || options->cert || options->key || options->unix_socket;
+	c->own = options->own || options->ca || options->cert || options->key || options->unix_socket;
 	c->ca = options->ca;
 	c->cert = options->cert;
 	c->key = options->key;

@@ -35,8 +35,9 @@ struct http_options {
 	const char *const *unverified;  /* HOST[:PORT] whose certificate is not checked; ends with NULL */
 	int64_t connect_timeout;        /* nanoseconds; 0: 20 s */
 	int64_t stall_timeout;          /* no byte moved for so long ends a request; 0: 30 s */
-	/* For servers of our own cluster (api/client.h): with any of these, certs_dirs and proxies are not used and a
-	   redirect is an error, so that nobody but whom a URL names is shown who we are. */
+	/* For servers of our own cluster (api/client.h): certs_dirs and proxies are not used and a redirect is an error,
+	   so that nobody but whom a URL names is shown who we are. Set by each of the four below, too. */
+	bool own;
 	const char *ca;                 /* PEM text, borrowed for the client's life: trust this authority only */
 	const char *cert, *key;         /* PEM text, the same: who we are; both or none */
 	const char *unix_socket;        /* connect here, whatever the URL's host */
