@@ -177,12 +177,15 @@ static err *write_pod_delete(struct link *l, struct api_client *api, struct aren
 static err *write_node_status(struct link *l, struct api_client *api, struct arena *arena, const struct out_item *i)
 {
 	auto_str struct str patch = STR_INIT(JSON_SIZE_MAX);
+	struct object *known;
 
 	if (atomic_exchange(&l->tell_node, false))
 		node_teller_again(l->teller);
 	err *e = node_teller_next(l->teller, l, api, &patch);
 	if (!e && patch.len > 0)
 		e = api_patch(api, arena, &kinds[KIND_NODE], NULL, i->name, "status", patch.data, NULL);
+	else if (!e) /* is it still there? */
+		e = api_get(api, arena, &kinds[KIND_NODE], NULL, i->name, &known);
 	if (!e)
 		return NULL;
 	node_teller_again(l->teller);

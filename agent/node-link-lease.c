@@ -123,6 +123,8 @@ static int64_t try_renew(struct link *l, int64_t *duration)
 	bool ok = !n->error;
 	if (ok)
 		*duration = n->duration;
+	if (ok && n->created && l->has_lease)
+		link_register_again(l); /* where leases are forgotten, Nodes may be */
 	if (atomic_exchange(&l->reachable, ok) != ok && !ok)
 		log_err(n->error);
 	note_send(n);

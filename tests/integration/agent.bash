@@ -46,7 +46,13 @@ api() {
 	curl -sS --fail-with-body --unix-socket "$SOCKET" -X "$1" -H "Content-Type: ${4:-application/json}" \
 		${3:+--data-binary "$3"} "http://localhost$2"
 }
-agent_get() { curl -sS --fail-with-body --max-time 60 --unix-socket "$STUBE_RUN/agent.sock" "http://localhost$1"; }
+# agent_get PATH [CURL-OPTIONS]
+agent_get() {
+	local path=$1
+	shift
+	curl -sS --fail-with-body --max-time 60 --unix-socket "$STUBE_RUN/agent.sock" "$@" "http://localhost$path"
+}
+no_containers() { [ -z "$(monitors)" ] && [ -z "$(ls -A "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/pods" | grep -v :)" ]; }
 
 PODS=/api/v1/namespaces/default/pods
 NODES=/api/v1/nodes
