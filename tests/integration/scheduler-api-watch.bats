@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# Watches: from now, from before, through selectors, over restarts; bookmarks, time limits, slow readers.
+
+load scheduler
+setup_file() { scheduler_setup; }
+teardown_file() { scheduler_teardown; }
+teardown() { watch_end; }
+
+P=/api/v1/namespaces/default/pods
+
+# watch PATH: in the background, its lines in $W.
+watch() {
+	W=$T/watch.$BATS_TEST_NUMBER
+	curl -sN -m 60 --unix-socket "$T/s.sock" "http://localhost$1" > "$W" 3>&- &
+	WATCH=$!
+}
+watch_end() {
+	[ -z "${WATCH:-}" ] && return 0
+	kill "$WATCH" 2> /dev/null || true
+	wait "$WATCH" 2> /dev/null || true
+	WATCH=
+}
+# told JQ-FILTER EXPECTED: the watch's lines, joined by spaces; waited for.
+told() {
+	local i got
+	for ((i = 0; i < 200; i++)); do
+		got=$(jq -r "$1" "$W" 2> /dev/null | paste -sd' ')
+		[ "$got" = "$2" ] && return 0
+		sleep 0.05
+	done
+	echo "$1 is '$got', not '$2' in:" >&2
+	cat "$W" >&2
+	return 1
+}
+revision() {
+	want 200 GET "/api/v1/pods?limit=1"
+	field .metadata.resourceVersion
+}
+SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
+
+@test "a watch from a revision tells what came after it, in order" {
+	local from
+	from=$(revision)
+	send 201 POST $P "$(pod a)"
+	watch "$P?watch=true&resourceVersion=$from"
+	send 201 POST $P "$(pod b)"
+	patch 200 $P/a '{"metadata":{"labels":{"x":"y"}}}'
+	# What changes nothing is no event.
+	patch 200 $P/a '{"metadata":{"labels":{"x":"y"}}}'
+	want 200 DELETE $P/a
+	told "$SHORT" 'A:a A:b M:a D:a'
+	# The last state of what is gone comes at the revision of its end.
+	[ "$(jq -r 'select(.type == "DELETED") | .object.metadata.labels.x' "$W")" = y ]
+	[ "$(jq -s '[.[].object.metadata.resourceVersion | tonumber] | . == (sort | unique)' "$W")" = true ]
+	watch_end
+	watch "$P?watch=true&resourceVersion=$(jq -rs '.[-1].object.metadata.resourceVersion' "$W")"
+	send 201 POST $P "$(pod c)"
+	told "$SHORT" 'A:c'
+}
+
+@test "a watch without a revision begins with what is there" {
+	namespace present
+	local n=/api/v1/namespaces/present/pods
+	send 201 POST $n "$(pod p1)"
+	send 201 POST $n "$(pod p2)"
+	watch "$n?watch=true&allowWatchBookmarks=true"
+	told "$SHORT" 'A:p1 A:p2 B:-'
+	[ "$(jq -r 'select(.type == "BOOKMARK") | .object.metadata.resourceVersion' "$W")" = "$(revision)" ]
+	send 201 POST $n "$(pod p3)"
+	told "$SHORT" 'A:p1 A:p2 B:- A:p3'
+	watch_end
+	watch "$n?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&resourceVersion="
+	told 'select(.type == "BOOKMARK") | .object.metadata.annotations["k8s.io/initial-events-end"]' true
+}
+
+@test "what enters a selector is added, what leaves it is deleted" {
+	namespace sel
+	local n=/api/v1/namespaces/sel/pods
+	watch "$n?watch=true&labelSelector=tier%3Dfront"
+	send 201 POST $n "$(pod p '.metadata.labels.tier = "back"')"
+	patch 200 $n/p '{"metadata":{"labels":{"tier":"front"}}}'
+	patch 200 $n/p '{"metadata":{"labels":{"more":"1"}}}'
+	patch 200 $n/p '{"metadata":{"labels":{"tier":"back"}}}'
+	patch 200 $n/p '{"metadata":{"labels":{"more":"2"}}}'
+	patch 200 $n/p '{"metadata":{"labels":{"tier":"front"}}}'
+	want 200 DELETE $n/p
+	told "$SHORT" 'A:p M:p D:p A:p D:p'
+}
+
+@test "a node's watch sees a Pod when it is bound to it" {
+	namespace bound
+	local n=/api/v1/namespaces/bound/pods
+	send 201 POST /api/v1/nodes "$(node w1)"
+	send 201 POST /api/v1/nodes "$(node w2)"
+	watch '/api/v1/pods?watch=true&fieldSelector=spec.nodeName%3Dw1'
+	send 201 POST $n "$(pod mine)"
+	send 201 POST $n "$(pod other)"
+	bind bound mine w1
+	bind bound other w2
+	patch 200 $n/mine/status '{"status":{"phase":"Running"}}'
+	patch 200 $n/other/status '{"status":{"phase":"Running"}}'
+	want 200 DELETE "$n/other?gracePeriodSeconds=0"
+	want 200 DELETE "$n/mine?gracePeriodSeconds=0"
+	told "$SHORT" 'A:mine M:mine D:mine'
+}
+
+@test "a watch ends after timeoutSeconds, in good order" {
+	run curl -sN -m 20 --unix-socket "$T/s.sock" "http://localhost$P?watch=true&timeoutSeconds=1&resourceVersion=$(revision)"
+	[ "$status" -eq 0 ] && [ -z "$output" ]
+	want 400 GET "$P?watch=true&timeoutSeconds=soon"
+	want 400 GET "$P?watch=maybe"
+}
+
+@test "a watch goes on after the scheduler was killed, and loses nothing" {
+	local from
+	send 201 POST $P "$(pod before)"
+	from=$(revision)
+	send 201 POST $P "$(pod k1)"
+	patch 200 $P/before '{"metadata":{"labels":{"k":"1"}}}'
+	want 200 DELETE $P/before
+	scheduler_stop KILL
+	scheduler_start
+	watch "$P?watch=true&resourceVersion=$from"
+	send 201 POST $P "$(pod k2)"
+	told "$SHORT" 'A:k1 M:before D:before A:k2'
+}
+
+@test "a revision that is no longer kept, or never was, is answered 410: list again" {
+	want 410 GET "$P?watch=true&resourceVersion=99999999"
+	is .reason Expired
+	# A store whose log was cut, as it is after long.
+	scheduler_stop
+	sqlite3 "$T/store.db" 'DELETE FROM log WHERE place < (SELECT max(place) FROM log)'
+	scheduler_start
+	want 410 GET "$P?watch=true&resourceVersion=3"
+	is .reason Expired
+	want 200 GET "$P"
+}
+
+@test "after more changes than memory holds, the store's log tells what happened" {
+	command -v python3 > /dev/null || skip "python3 is not installed"
+	local from
+	from=$(revision)
+	send 201 POST $P "$(pod early)"
+	# 9000 changes of one Pod, over one connection.
+	python3 - "$T/s.sock" <<-'EOF'
+	import http.client, socket, sys
+	c = http.client.HTTPConnection("localhost")
+	c.sock = socket.socket(socket.AF_UNIX)
+	c.sock.connect(sys.argv[1])
+	for i in range(9000):
+	    c.request("PATCH", "/api/v1/namespaces/default/pods/early", '{"metadata":{"labels":{"n":"%d"}}}' % i,
+	              {"Content-Type": "application/merge-patch+json"})
+	    r = c.getresponse()
+	    r.read()
+	    assert r.status == 200, r.status
+	EOF
+	watch "$P?watch=true&resourceVersion=$from"
+	told '.object.metadata.labels.n // "new" | select(. == "new" or . == "8999")' 'new 8999'
+	[ "$(wc -l < "$W")" -eq 9001 ]
+}
+
+@test "a hundred watchers that do not read cost bounded memory, and others are served" {
+	command -v python3 > /dev/null || skip "python3 is not installed"
+	namespace slow
+	local n=/api/v1/namespaces/slow/pods before after
+	pod big '.spec.containers[0].env = [{name: "BIG", value: ("x" * 200000)}]' > "$T/big.json"
+	send 201 POST $n "@$T/big.json"
+	before=$(awk '/VmRSS/ { print $2 }' "/proc/$(< "$T/pid")/status")
+	python3 - "$T/s.sock" <<-'EOF'
+	import http.client, socket, sys
+	def open_():
+	    s = socket.socket(socket.AF_UNIX)
+	    s.connect(sys.argv[1])
+	    return s
+	idle = []
+	for i in range(100):
+	    s = open_()
+	    s.sendall(b"GET /api/v1/namespaces/slow/pods?watch=true HTTP/1.1\r\nHost: x\r\n\r\n")
+	    idle.append(s)
+	c = http.client.HTTPConnection("localhost")
+	c.sock = open_()
+	for i in range(200):
+	    c.request("PATCH", "/api/v1/namespaces/slow/pods/big", '{"metadata":{"labels":{"n":"%d"}}}' % i,
+	              {"Content-Type": "application/merge-patch+json"})
+	    r = c.getresponse()
+	    r.read()
+	    assert r.status == 200, r.status
+	rss = [int(l.split()[1]) for l in open("/proc/%s/status" % open(sys.argv[1].replace("s.sock", "pid")).read().strip())
+	       if l.startswith("VmRSS")][0]
+	open(sys.argv[1] + ".rss", "w").write(str(rss))
+	EOF
+	after=$(< "$T/s.sock.rss")
+	echo "# $before kB before, $after kB with 100 watchers that do not read"
+	# 200 changes of 200 kB each to 100 watchers would be 4 GB.
+	[ $((after - before)) -lt 200000 ]
+	want 200 GET "$n/big"
+}
