@@ -206,36 +206,29 @@ err *call_delete_all(struct call *c)
 
 /* ---- a Pod's node ---- */
 
-struct body_target {
-	const char *kind, *name;
-};
-static void answer_bound(const err *error, size_t bound, void *user)
+static void answer_bound(const err *error, const struct entry *e, void *user)
 {
-	(void)bound;
+	struct call *c = user;
+
 	if (error)
-		call_answer_error(user, error);
+		call_answer_error(c, error);
 	else
-		call_answer_success(user, 201, NULL);
+		call_answer_success(c, 201, e->object->metadata.uid);
 }
 
 err *call_bind(struct call *c)
 {
-	const struct entry *pod = cache_get(c->s->cache, KIND_POD, c->namespace, c->name);
+	struct write w = call_write(c);
 	const char *kind, *node;
 	json *tree;
 
 	TRY(body_tree(c, &tree));
-	kind = tree ? json_get_string(json_get(tree, "target"), "kind") : NULL;
-	node = tree ? json_get_string(json_get(tree, "target"), "name") : NULL;
+	kind = json_get_string(json_get(tree, "target"), "kind");
+	node = json_get_string(json_get(tree, "target"), "name");
 	if (!node || (kind && !str_equal(kind, "Node")))
 		return err_new(EBADMSG, "body: target: must name a Node");
-	if (!pod)
-		return err_new(ENOENT, "pods '%s' not found", c->name);
-	if (c->dry_run)
-		return err_new(EBADMSG, "dryRun: a binding cannot be tried");
-	const struct binding binding = { pod, node };
-	objects_bind(c->s->objects, &binding, 1, answer_bound, c);
-	return NULL;
+	w.done = answer_bound;
+	return objects_bind_named(c->s->objects, c->namespace, c->name, node, &w);
 }
 
 /* ---- scale ---- */

@@ -142,6 +142,8 @@ static void write_placements(struct metrics *m, struct str *out)
 	for (int i = 0; i < 2; i++)
 		str_addf(out, "scheduler_schedule_attempts_total{%s} %" PRIu64 "\n", results[i],
 			 m->placements[i].count);
+	one(out, "scheduler_pending_pods", "gauge", "Pods that wait for a node.",
+	    m->s->binder ? (double)binder_waiting(m->s->binder) : 0);
 	family(out, "scheduler_scheduling_attempt_duration_seconds", "histogram", "Time of one attempt.");
 	for (int i = 0; i < 2; i++)
 		write_histogram(out, "scheduler_scheduling_attempt_duration_seconds", results[i],

@@ -112,20 +112,26 @@ static err *make_bound(struct job *j, const struct entry *now, const struct obje
 	return NULL;
 }
 
-static err *bind_one(struct objects *o, const struct binding *binding, const struct write *w)
+static err *bind_pod(struct objects *o, const char *namespace, const char *name, const char *node, uint64_t seen,
+		     const struct write *w)
 {
-	const struct meta *m = &binding->pod->object->metadata;
 	struct job *j;
 
-	TRY(job_new(o, &kinds[KIND_POD], m->namespace, m->name, w, &j));
+	TRY(job_new(o, &kinds[KIND_POD], namespace, name, w, &j));
 	j->make = make_bound;
-	j->seen = binding->pod->revision;
-	j->node = arena_strdup(j->arena, binding->node);
+	j->seen = seen;
+	j->node = arena_strdup(j->arena, node);
 	if (!j->node) {
 		job_free(j);
 		return err_oom();
 	}
 	return job_start(j);
+}
+
+err *objects_bind_named(struct objects *o, const char *namespace, const char *name, const char *node,
+			const struct write *w)
+{
+	return bind_pod(o, namespace, name, node, 0, w);
 }
 
 void objects_bind(struct objects *o, const struct binding *bindings, size_t count, objects_bound_fn *done,
@@ -139,7 +145,9 @@ void objects_bind(struct objects *o, const struct binding *bindings, size_t coun
 	*b = (struct bindings){ .done = done, .user = user, .loop = o->loop, .waiting = count + 1 };
 	for (size_t i = 0; i < count; i++) {
 		const struct write w = { .done = bound, .user = b };
-		err *e = bind_one(o, &bindings[i], &w);
+		const struct entry *pod = bindings[i].pod;
+		err *e = bind_pod(o, pod->object->metadata.namespace, pod->object->metadata.name, bindings[i].node,
+				  pod->revision, &w);
 
 		if (e) {
 			keep_first(b, e);

@@ -65,6 +65,9 @@ struct binding {
 	const struct entry *pod;
 	const char *node;
 };
+/* The same for one Pod as it is at the moment of writing. */
+err *objects_bind_named(struct objects *o, const char *namespace, const char *name, const char *node,
+			const struct write *w) MUST_CHECK;
 typedef void objects_bound_fn(const err *error, size_t bound, void *user);
 void objects_bind(struct objects *o, const struct binding *bindings, size_t count, objects_bound_fn *done, void *user);
 

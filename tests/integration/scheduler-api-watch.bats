@@ -6,8 +6,6 @@ setup_file() { scheduler_setup; }
 teardown_file() { scheduler_teardown; }
 teardown() { watch_end; }
 
-P=/api/v1/namespaces/default/pods
-
 # watch PATH: in the background, its lines in $W.
 watch() {
 	W=$T/watch.$BATS_TEST_NUMBER
@@ -41,32 +39,32 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 @test "a watch from a revision tells what came after it, in order" {
 	local from
 	from=$(revision)
-	send 201 POST $P "$(pod a)"
-	watch "$P?watch=true&resourceVersion=$from"
-	send 201 POST $P "$(pod b)"
-	patch 200 $P/a '{"metadata":{"labels":{"x":"y"}}}'
+	send 201 POST $LEASES "$(lease a)"
+	watch "$LEASES?watch=true&resourceVersion=$from"
+	send 201 POST $LEASES "$(lease b)"
+	patch 200 $LEASES/a '{"metadata":{"labels":{"x":"y"}}}'
 	# What changes nothing is no event.
-	patch 200 $P/a '{"metadata":{"labels":{"x":"y"}}}'
-	want 200 DELETE $P/a
+	patch 200 $LEASES/a '{"metadata":{"labels":{"x":"y"}}}'
+	want 200 DELETE $LEASES/a
 	told "$SHORT" 'A:a A:b M:a D:a'
 	# The last state of what is gone comes at the revision of its end.
 	[ "$(jq -r 'select(.type == "DELETED") | .object.metadata.labels.x' "$W")" = y ]
 	[ "$(jq -s '[.[].object.metadata.resourceVersion | tonumber] | . == (sort | unique)' "$W")" = true ]
 	watch_end
-	watch "$P?watch=true&resourceVersion=$(jq -rs '.[-1].object.metadata.resourceVersion' "$W")"
-	send 201 POST $P "$(pod c)"
+	watch "$LEASES?watch=true&resourceVersion=$(jq -rs '.[-1].object.metadata.resourceVersion' "$W")"
+	send 201 POST $LEASES "$(lease c)"
 	told "$SHORT" 'A:c'
 }
 
 @test "a watch without a revision begins with what is there" {
 	namespace present
-	local n=/api/v1/namespaces/present/pods
-	send 201 POST $n "$(pod p1)"
-	send 201 POST $n "$(pod p2)"
+	local n=/apis/coordination.k8s.io/v1/namespaces/present/leases
+	send 201 POST $n "$(lease p1)"
+	send 201 POST $n "$(lease p2)"
 	watch "$n?watch=true&allowWatchBookmarks=true"
 	told "$SHORT" 'A:p1 A:p2 B:-'
 	[ "$(jq -r 'select(.type == "BOOKMARK") | .object.metadata.resourceVersion' "$W")" = "$(revision)" ]
-	send 201 POST $n "$(pod p3)"
+	send 201 POST $n "$(lease p3)"
 	told "$SHORT" 'A:p1 A:p2 B:- A:p3'
 	watch_end
 	watch "$n?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&resourceVersion="
@@ -75,9 +73,9 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 
 @test "what enters a selector is added, what leaves it is deleted" {
 	namespace sel
-	local n=/api/v1/namespaces/sel/pods
+	local n=/apis/coordination.k8s.io/v1/namespaces/sel/leases
 	watch "$n?watch=true&labelSelector=tier%3Dfront"
-	send 201 POST $n "$(pod p '.metadata.labels.tier = "back"')"
+	send 201 POST $n "$(lease p '.metadata.labels.tier = "back"')"
 	patch 200 $n/p '{"metadata":{"labels":{"tier":"front"}}}'
 	patch 200 $n/p '{"metadata":{"labels":{"more":"1"}}}'
 	patch 200 $n/p '{"metadata":{"labels":{"tier":"back"}}}'
@@ -105,43 +103,43 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 }
 
 @test "a watch ends after timeoutSeconds, in good order" {
-	run curl -sN -m 20 --unix-socket "$T/s.sock" "http://localhost$P?watch=true&timeoutSeconds=1&resourceVersion=$(revision)"
+	run curl -sN -m 20 --unix-socket "$T/s.sock" "http://localhost$LEASES?watch=true&timeoutSeconds=1&resourceVersion=$(revision)"
 	[ "$status" -eq 0 ] && [ -z "$output" ]
-	want 400 GET "$P?watch=true&timeoutSeconds=soon"
-	want 400 GET "$P?watch=maybe"
+	want 400 GET "$LEASES?watch=true&timeoutSeconds=soon"
+	want 400 GET "$LEASES?watch=maybe"
 }
 
 @test "a watch goes on after the scheduler was killed, and loses nothing" {
 	local from
-	send 201 POST $P "$(pod before)"
+	send 201 POST $LEASES "$(lease before)"
 	from=$(revision)
-	send 201 POST $P "$(pod k1)"
-	patch 200 $P/before '{"metadata":{"labels":{"k":"1"}}}'
-	want 200 DELETE $P/before
+	send 201 POST $LEASES "$(lease k1)"
+	patch 200 $LEASES/before '{"metadata":{"labels":{"k":"1"}}}'
+	want 200 DELETE $LEASES/before
 	scheduler_stop KILL
 	scheduler_start
-	watch "$P?watch=true&resourceVersion=$from"
-	send 201 POST $P "$(pod k2)"
+	watch "$LEASES?watch=true&resourceVersion=$from"
+	send 201 POST $LEASES "$(lease k2)"
 	told "$SHORT" 'A:k1 M:before D:before A:k2'
 }
 
 @test "a revision that is no longer kept, or never was, is answered 410: list again" {
-	want 410 GET "$P?watch=true&resourceVersion=99999999"
+	want 410 GET "$LEASES?watch=true&resourceVersion=99999999"
 	is .reason Expired
 	# A store whose log was cut, as it is after long.
 	scheduler_stop
 	sqlite3 "$T/store.db" 'DELETE FROM log WHERE place < (SELECT max(place) FROM log)'
 	scheduler_start
-	want 410 GET "$P?watch=true&resourceVersion=3"
+	want 410 GET "$LEASES?watch=true&resourceVersion=3"
 	is .reason Expired
-	want 200 GET "$P"
+	want 200 GET "$LEASES"
 }
 
 @test "after more changes than memory holds, the store's log tells what happened" {
 	command -v python3 > /dev/null || skip "python3 is not installed"
 	local from
 	from=$(revision)
-	send 201 POST $P "$(pod early)"
+	send 201 POST $LEASES "$(lease early)"
 	# 9000 changes of one Pod, over one connection.
 	python3 - "$T/s.sock" <<-'EOF'
 	import http.client, socket, sys
@@ -149,13 +147,13 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 	c.sock = socket.socket(socket.AF_UNIX)
 	c.sock.connect(sys.argv[1])
 	for i in range(9000):
-	    c.request("PATCH", "/api/v1/namespaces/default/pods/early", '{"metadata":{"labels":{"n":"%d"}}}' % i,
+	    c.request("PATCH", "/apis/coordination.k8s.io/v1/namespaces/default/leases/early", '{"metadata":{"labels":{"n":"%d"}}}' % i,
 	              {"Content-Type": "application/merge-patch+json"})
 	    r = c.getresponse()
 	    r.read()
 	    assert r.status == 200, r.status
 	EOF
-	watch "$P?watch=true&resourceVersion=$from"
+	watch "$LEASES?watch=true&resourceVersion=$from"
 	told '.object.metadata.labels.n // "new" | select(. == "new" or . == "8999")' 'new 8999'
 	[ "$(wc -l < "$W")" -eq 9001 ]
 }

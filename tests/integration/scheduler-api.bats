@@ -8,35 +8,34 @@ teardown_file() { scheduler_teardown; }
 P=/api/v1/namespaces/default/pods
 
 @test "an object can be made, read, replaced, patched and deleted" {
-	send 201 POST $P "$(pod web)"
+	send 201 POST $LEASES "$(lease web)"
 	is .metadata.namespace default
-	is .status.phase Pending
-	want 200 GET $P/web
+	want 200 GET $LEASES/web
 	local seen
 	seen=$(< "$BODY")
-	send 200 PUT $P/web "$(jq -c '.metadata.labels.app = "web"' <<< "$seen")"
+	send 200 PUT $LEASES/web "$(jq -c '.metadata.labels.app = "web"' <<< "$seen")"
 	is .metadata.labels.app web
-	patch 200 $P/web '{"metadata":{"labels":{"app":null,"tier":"front"}}}'
+	patch 200 $LEASES/web '{"metadata":{"labels":{"app":null,"tier":"front"}}}'
 	is '.metadata.labels | tojson' '{"tier":"front"}'
-	want 200 DELETE $P/web
+	want 200 DELETE $LEASES/web
 	is .status Success
 	is .details.uid "$(jq -r .metadata.uid <<< "$seen")"
-	want 404 GET $P/web
+	want 404 GET $LEASES/web
 	is .reason NotFound
-	is .message "pods 'web' not found"
+	is .message "leases 'web' not found"
 }
 
 @test "a write against an old resourceVersion is a conflict, and one without a resourceVersion is not" {
-	send 201 POST $P "$(pod conflict)"
+	send 201 POST $LEASES "$(lease conflict)"
 	local old
 	old=$(< "$BODY")
-	patch 200 $P/conflict '{"metadata":{"labels":{"a":"1"}}}'
-	send 409 PUT $P/conflict "$old"
+	patch 200 $LEASES/conflict '{"metadata":{"labels":{"a":"1"}}}'
+	send 409 PUT $LEASES/conflict "$old"
 	is .reason Conflict
-	is .message "pods 'conflict' has been changed meanwhile; read it and try again"
-	patch 409 $P/conflict "{\"metadata\":{\"resourceVersion\":\"1\",\"labels\":{\"a\":\"2\"}}}"
-	send 200 PUT $P/conflict "$(jq -c 'del(.metadata.resourceVersion)' <<< "$old")"
-	send 409 POST $P "$(pod conflict)"
+	is .message "leases 'conflict' has been changed meanwhile; read it and try again"
+	patch 409 $LEASES/conflict "{\"metadata\":{\"resourceVersion\":\"1\",\"labels\":{\"a\":\"2\"}}}"
+	send 200 PUT $LEASES/conflict "$(jq -c 'del(.metadata.resourceVersion)' <<< "$old")"
+	send 409 POST $LEASES "$(lease conflict)"
 	is .reason AlreadyExists
 }
 
@@ -77,7 +76,7 @@ P=/api/v1/namespaces/default/pods
 	send 400 POST $P ''
 	send 400 POST $P "$(pod bad '.metadata.namespace = "other"')"
 	is .message "metadata.namespace: 'other' is not the path's 'default'"
-	send 400 PUT $P/conflict "$(pod other)"
+	send 400 PUT $LEASES/conflict "$(lease other)"
 	send 404 POST /api/v1/namespaces/nowhere/pods "$(pod bad)"
 	is .message "namespaces 'nowhere' not found"
 	want 404 GET $P/bad
@@ -95,13 +94,13 @@ P=/api/v1/namespaces/default/pods
 	is .message "content type 'application/x-www-form-urlencoded': use application/json or application/yaml"
 	send 415 PATCH $P/web '{}'
 	is .message "content type 'application/json': patches are application/merge-patch+json"
-	want 415 PATCH $P/conflict -H 'Content-Type: application/strategic-merge-patch+json' -d '{"spec":{"containers":[{"name":"c"}]}}'
+	want 415 PATCH $LEASES/conflict -H 'Content-Type: application/strategic-merge-patch+json' -d '{"spec":{"containers":[{"name":"c"}]}}'
 	is '.message | contains("application/merge-patch+json")' true
 	# Without lists it means the same.
-	want 200 PATCH $P/conflict -H 'Content-Type: application/strategic-merge-patch+json' -d '{"metadata":{"labels":{"s":"1"}}}'
+	want 200 PATCH $LEASES/conflict -H 'Content-Type: application/strategic-merge-patch+json' -d '{"metadata":{"labels":{"s":"1"}}}'
 	is .metadata.labels.s 1
-	want 200 GET $P/conflict -H 'Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
-	is .kind Pod
+	want 200 GET $LEASES/conflict -H 'Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
+	is .kind Lease
 }
 
 @test "lists are narrowed by labels and fields" {
@@ -168,9 +167,9 @@ P=/api/v1/namespaces/default/pods
 	is .status.phase Pending
 	want 404 GET $P/dry
 	send 422 POST "$P?dryRun=All" "$(pod dry '.spec.nodeName = "a"')"
-	want 200 DELETE "$P/conflict?dryRun=All"
-	want 200 GET $P/conflict
-	want 400 DELETE "$P/conflict?dryRun=Some"
+	want 200 DELETE "$LEASES/conflict?dryRun=All"
+	want 200 GET $LEASES/conflict
+	want 400 DELETE "$LEASES/conflict?dryRun=Some"
 }
 
 @test "a bound Pod is deleted in two steps: its time to end, then its agent's word" {
@@ -179,7 +178,7 @@ P=/api/v1/namespaces/default/pods
 	bind default graceful n1
 	want 200 GET $P/graceful
 	is .spec.nodeName n1
-	is '.status.conditions[0].type' PodScheduled
+	is '.status.conditions[] | select(.type == "PodScheduled") | .status' True
 	want 200 DELETE $P/graceful
 	is .kind Pod
 	is .metadata.deletionGracePeriodSeconds 30
@@ -230,7 +229,7 @@ P=/api/v1/namespaces/default/pods
 	want 200 GET $d/scaled
 	is .spec.replicas 5
 	is .metadata.generation 2
-	want 404 GET $P/conflict/scale
+	want 404 GET $P/bound/scale
 }
 
 @test "log and exec lead to the agent of the Pod's node" {
@@ -302,7 +301,7 @@ P=/api/v1/namespaces/default/pods
 	want 404 GET /apis/batch/v1
 	want 404 GET /api/v1/secrets
 	want 404 GET //api/v1/pods
-	want 404 GET $P/conflict/portforward
+	want 404 GET $P/bound/portforward
 	want 405 POST /api/v1/pods
 	want 405 PUT $P
 	is .reason MethodNotAllowed

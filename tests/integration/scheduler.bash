@@ -107,6 +107,11 @@ pod() { # NAME [JQ-FILTER]
 node() { # NAME [JQ-FILTER]
 	jq -nc --arg name "$1" '{apiVersion: "v1", kind: "Node", metadata: {name: $name}} | '"${2:-.}"
 }
+# An object that no controller touches: a Lease outside the nodes' namespace.
+LEASES=/apis/coordination.k8s.io/v1/namespaces/default/leases
+lease() { # NAME [JQ-FILTER]
+	jq -nc --arg name "$1" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: {name: $name}, spec: {}} | '"${2:-.}"
+}
 deployment() { # NAME REPLICAS
 	jq -nc --arg name "$1" --argjson n "$2" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name},
 		spec: {replicas: $n, selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}},
