@@ -109,10 +109,8 @@ void server_tick(void *user)
 
 /* ---- a client that hangs up while libmicrohttpd does not look ---- */
 
-static void on_hangup(uint32_t events UNUSED, void *user)
+static void hung_up(struct connection *c)
 {
-	struct connection *c = user;
-
 	connection_unwatch(c);
 	if (c->websocket) {
 		websocket_hung_up(c->websocket);
@@ -123,17 +121,34 @@ static void on_hangup(uint32_t events UNUSED, void *user)
 		request_gone(c->request);
 }
 
+/* No connection is freed before libmicrohttpd turns again, so that all events of a batch stay good. */
+void server_hangups(uint32_t events UNUSED, void *user)
+{
+	struct server *s = user;
+	struct epoll_event ready[256];
+	int n = epoll_wait(s->hangups_fd, ready, ARRAY_LEN(ready), 0);
+
+	for (int i = 0; i < n; i++) {
+		struct connection *c = ready[i].data.ptr;
+		if (c->watched)
+			hung_up(c);
+	}
+}
+
 void connection_watch(struct connection *c)
 {
+	struct epoll_event e = { .events = EPOLLRDHUP, .data.ptr = c };
+
 	/* Without memory for it the client's end is found when something is sent. */
-	if (!c->hangup)
-		IGNORE(loop_io(c->server->loop, c->fd, EPOLLRDHUP, on_hangup, c, &c->hangup));
+	if (!c->watched)
+		c->watched = epoll_ctl(c->server->hangups_fd, EPOLL_CTL_ADD, c->fd, &e) == 0;
 }
 
 void connection_unwatch(struct connection *c)
 {
-	loop_source_free(c->hangup);
-	c->hangup = NULL;
+	if (c->watched)
+		epoll_ctl(c->server->hangups_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	c->watched = false;
 }
 
 /* ---- who ---- */

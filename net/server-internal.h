@@ -11,7 +11,7 @@
 #define PEER_NAME_MAX	253
 #define PEER_GROUPS_MAX 16
 #define SOCKET_BATCH	64 /* connections accepted in one turn */
-#define HEAD_MEMORY	(32u * 1024)
+#define HEAD_MEMORY	(16u * 1024)
 
 /* One libmicrohttpd daemon: with new certificates a new one begins, the old one goes on until its last
  * connection ends. */
@@ -43,7 +43,7 @@ struct connection {
 	int fd;
 	enum phase phase;
 	int64_t deadline; /* clock_boot(); 0: none */
-	struct loop_source *hangup;
+	bool watched;	  /* for its client's end */
 	struct server_request *request;
 	struct websocket *websocket; /* that it has become */
 	struct sockaddr_storage from;
@@ -71,7 +71,7 @@ struct server_request {
 	char method[24];
 	char *target; /* decoded in place: path and queries point into it */
 	const char *path;
-	struct query queries[QUERY_MAX];
+	struct query *queries;
 	size_t query_count;
 	struct str body;
 	uint64_t dropped;
@@ -94,6 +94,10 @@ struct server {
 	ino_t ino;
 	uint16_t port;
 	struct loop_source *listener, *accept_again, *ticker;
+	/* Sockets watched for their client's end, in an epoll of their own: sd-event would call the kernel,
+	 * and be told all that are ready, for each one of a thousand that end at once. */
+	int hangups_fd;
+	struct loop_source *hangups;
 	int64_t next_tick;
 	struct daemon *daemons; /* the first takes new connections */
 	struct connection *connections;
@@ -135,6 +139,7 @@ void connection_refuse(struct connection *c, int status, const char *why, bool b
 void refusal_text(struct server *s, int status, const char *why, struct str *out, const char **content_type);
 size_t refusal_message(struct server *s, int status, const char *why, bool body, struct str *out);
 void server_tick(void *user);
+void server_hangups(uint32_t events, void *user);
 
 /* net/server-request.c */
 void *request_log_uri(void *user, const char *target, struct MHD_Connection *mhd);

@@ -23,6 +23,7 @@ static void request_free(struct server_request *r)
 	if (r->response)
 		MHD_destroy_response(r->response);
 	str_done(&r->body);
+	free(r->queries);
 	free(r->target);
 	free(r);
 }

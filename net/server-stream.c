@@ -165,7 +165,7 @@ struct stream *request_stream(struct server_request *r, int status, const char *
 	}
 	/* libmicrohttpd 0.9.75 would end a HEAD's chunks that never began. */
 	response = r->head ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-			   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, s, NULL);
+			   : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, read_stream, s, NULL);
 	if (response && content_type)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	r->stream = s;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex(char c)
 {
@@ -40,8 +41,6 @@ static const char *add_query(struct server_request *r, char *pair)
 
 	if (!*pair)
 		return NULL;
-	if (r->query_count == QUERY_MAX)
-		return "too many parameters in the query";
 	if (value)
 		*value++ = 0;
 	if (!decode(pair, true) || (value && !decode(value, true)))
@@ -50,13 +49,47 @@ static const char *add_query(struct server_request *r, char *pair)
 	return NULL;
 }
 
+static const char *parse_query(struct server_request *r, char *query)
+{
+	size_t pairs = 1;
+	char *next;
+
+	for (const char *c = query; *c; c++)
+		pairs += *c == '&';
+	if (pairs > QUERY_MAX)
+		return "too many parameters in the query";
+	r->queries = calloc(pairs, sizeof(*r->queries));
+	if (!r->queries)
+		return "out of memory";
+	for (char *pair = query; pair; pair = next) {
+		next = strchr(pair, '&');
+		if (next)
+			*next++ = 0;
+		const char *bad = add_query(r, pair);
+		if (bad)
+			return bad;
+	}
+	return NULL;
+}
+
+/* RFC 9112, section 3.2.2: a server accepts a whole URL, too. */
+static const char *skip_origin(const char *target)
+{
+	size_t scheme = strncasecmp(target, "http://", 7) == 0	  ? 7
+			: strncasecmp(target, "https://", 8) == 0 ? 8
+								  : 0;
+	const char *path = scheme ? target + scheme + strcspn(target + scheme, "/?") : target;
+
+	return *path || !scheme ? path : "/";
+}
+
 /* NULL, or why it is refused. The text is kept in r->target. */
 const char *target_parse(struct server_request *r, const char *target)
 {
-	char *query, *next;
+	char *query;
 
 	r->path = "/";
-	r->target = strdup(target);
+	r->target = strdup(skip_origin(target));
 	if (!r->target)
 		return "out of memory";
 	if (*r->target != '/')
@@ -67,15 +100,7 @@ const char *target_parse(struct server_request *r, const char *target)
 	if (!decode(r->target, false))
 		return "broken escape in the path";
 	r->path = r->target;
-	for (char *pair = query; pair; pair = next) {
-		next = strchr(pair, '&');
-		if (next)
-			*next++ = 0;
-		const char *bad = add_query(r, pair);
-		if (bad)
-			return bad;
-	}
-	return NULL;
+	return query ? parse_query(r, query) : NULL;
 }
 
 const char *request_path(const struct server_request *r)

@@ -1,7 +1,8 @@
 /* net/server-websocket.c: the server's side of a WebSocket: handshake, messages, its end. Spec: RFC 6455. */
 #include "net/server-internal.h"
 
-#include <stdio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -434,8 +435,12 @@ static void begin(void *user, struct MHD_Connection *mhd UNUSED, void *context U
 {
 	struct websocket *w = user;
 
+	const int on = 1;
+
 	w->urh = urh;
 	w->fd = fd;
+	/* A key that is pressed does not wait for the next one. */
+	setsockopt(w->connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	connection_unwatch(w->connection);
 	if (fd != w->connection->fd)
 		connection_watch(w->connection);

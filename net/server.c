@@ -15,7 +15,10 @@
 #define MAX_CONNECTIONS 1024u
 #define MAX_BODY	(1u << 20)
 #define ACCEPT_PAUSE	((int64_t)(100 * NSEC_PER_MSEC))
-#define PRIORITIES	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/* Forward secrecy and authenticated encryption only. */
+#define PRIORITIES                                                                       \
+	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:" \
+	"-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:%SERVER_PRECEDENCE"
 
 /* ---- daemons ---- */
 
@@ -268,6 +271,10 @@ static err *set_up(struct server *s, const struct server_options *o)
 		TRY(tls_check(&tls));
 	TRY(loop_timer(s->loop, 0, server_tick, s, &s->ticker));
 	TRY(loop_timer(s->loop, 0, accept_again, s, &s->accept_again));
+	s->hangups_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->hangups_fd < 0)
+		return err_errno("make an epoll descriptor");
+	TRY(loop_io(s->loop, s->hangups_fd, EPOLLIN, server_hangups, s, &s->hangups));
 	TRY(daemon_new(s, &tls));
 	return loop_io(s->loop, s->listen_fd, EPOLLIN, on_connection, s, &s->listener);
 }
@@ -279,7 +286,7 @@ err *server_new(struct loop *l, const struct server_options *options, struct ser
 	if (!s)
 		return err_oom();
 	s->loop = l;
-	s->listen_fd = -1;
+	s->listen_fd = s->hangups_fd = -1;
 	take_options(s, options);
 	err *e = set_up(s, options);
 	if (e) {
@@ -316,6 +323,8 @@ void server_free(struct server *s)
 	while (s->daemons)
 		daemon_free(s->daemons);
 	loop_source_free(s->ticker);
+	loop_source_free(s->hangups);
+	fd_close(s->hangups_fd);
 	free(s);
 }
 

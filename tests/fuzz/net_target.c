@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (!request_query(&r, r.queries[i].name))
 				__builtin_trap();
 	}
+	free(r.queries);
 	free(r.target);
 	return 0;
 }

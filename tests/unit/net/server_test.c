@@ -70,6 +70,10 @@ static void test_a_handler_sees_the_whole_request(void **state)
 		{ "PATCH /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" HOST
 		  "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
 		  "PATCH /p q=(none) l=0: header=(none) body=5:abcde peer=0:0:ip" },
+		{ "GET http://x:80/p HTTP/1.1\r\n" HOST,
+		  "GET /p q=(none) l=0: header=(none) body=0: peer=0:0:ip" },
+		{ "GET HTTPS://x HTTP/1.1\r\n" HOST,
+		  "GET / q=(none) l=0: header=(none) body=0: peer=0:0:ip" },
 		{ "DELETE /p HTTP/1.1\r\n" HOST,
 		  "DELETE /p q=(none) l=0: header=(none) body=0: peer=0:0:ip" },
 	};
@@ -162,7 +166,7 @@ static void test_what_is_wrong_is_refused_before_the_handler(void **state)
 		  "{\"code\":400,\"message\":\"broken escape in the path\"}" },
 		{ "GET /a?b=%zz HTTP/1.1\r\n" HOST, 400,
 		  "{\"code\":400,\"message\":\"broken escape in the query\"}" },
-		{ "GET http://x/ HTTP/1.1\r\n" HOST, 400,
+		{ "GET x/ HTTP/1.1\r\n" HOST, 400,
 		  "{\"code\":400,\"message\":\"the target is not a path\"}" },
 		{ "HEAD /%00 HTTP/1.1\r\n" HOST, 400, "" },
 		{ "AVERYVERYVERYLONGMETHODNAME / HTTP/1.1\r\n" HOST, 400,
@@ -205,6 +209,13 @@ static void test_too_large_heads_are_refused(void **state)
 	str_add(&request, " HTTP/1.1\r\n" HOST);
 	raw_request(request.data, &answer);
 	assert_int_equal(raw_status(&answer), 414);
+	str_clear(&request);
+	str_add(&request, "GET /?a");
+	for (int i = 0; i < 64; i++)
+		str_add(&request, "&a=b");
+	str_add(&request, " HTTP/1.1\r\n" HOST);
+	raw_request(request.data, &answer);
+	assert_string_equal(raw_body(&answer), "too many parameters in the query\n");
 	assert_int_equal(handled, 0);
 }
 

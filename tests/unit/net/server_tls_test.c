@@ -133,7 +133,8 @@ static void test_a_wrong_certificate_ends_the_handshake(void **state)
 
 static void test_old_tls_and_plain_text_get_nothing(void **state)
 {
-	static const char *const options[] = { "-tls1_1", "-tls1", "-ssl3" };
+	static const char *const options[] = { "-tls1_1", "-tls1", "-ssl3",
+					       "-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256" };
 	auto_str struct str out = STR_INIT(1 << 16);
 
 	(void)state;
@@ -150,7 +151,7 @@ static void test_old_tls_and_plain_text_get_nothing(void **state)
 	raw_all(fd, &out);
 	assert_null(strstr(out.data, "HTTP"));
 	assert_int_equal(handled, 0);
-	struct tls_client c = tls_connect("ca", NULL, "-tls1_2");
+	struct tls_client c = tls_connect("ca", NULL, "-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256");
 	raw_send(c.fd, GET);
 	raw_all(c.fd, &out);
 	tls_close(&c);

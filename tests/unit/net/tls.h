@@ -120,7 +120,7 @@ static UNUSED int tls_run(char *const *argv)
 /* ca: the file that the server is verified with. who: NULL for nobody. */
 static UNUSED struct tls_client tls_connect(const char *ca, const struct pki_pair *who, const char *option)
 {
-	static char address[32], ca_file[32], extra[32];
+	static char address[32], ca_file[32], extra[3][64];
 	static char openssl[] = "openssl", s_client[] = "s_client", quiet[] = "-quiet",
 		    strict[] = "-verify_return_error";
 	static char ca_opt[] = "-CAfile", to[] = "-connect", cert_opt[] = "-cert", key_opt[] = "-key",
@@ -130,7 +130,6 @@ static UNUSED struct tls_client tls_connect(const char *ca, const struct pki_pai
 
 	snprintf(address, sizeof(address), "127.0.0.1:%u", at.port);
 	snprintf(ca_file, sizeof(ca_file), "%s", ca);
-	snprintf(extra, sizeof(extra), "%s", option ? option : "");
 	if (who) {
 		tls_put("cert", who->cert);
 		tls_put("key", who->key);
@@ -139,8 +138,10 @@ static UNUSED struct tls_client tls_connect(const char *ca, const struct pki_pai
 		argv[n++] = key_opt;
 		argv[n++] = key;
 	}
-	if (option)
-		argv[n++] = extra;
+	/* One to three words. */
+	int words = option ? sscanf(option, "%63s %63s %63s", extra[0], extra[1], extra[2]) : 0;
+	for (int i = 0; i < words; i++)
+		argv[n++] = extra[i];
 	return tls_spawn(argv);
 }
 
