@@ -1,4 +1,5 @@
 /* agent/serve.c: the node's servers: what they listen on, who may ask for what, health, Pods. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -272,14 +273,19 @@ static void handle(struct server_request *r, void *user)
 
 static err *open_door(struct serve *s, enum door door, struct server_options *o)
 {
+	static const char *const names[] = { [DOOR_TLS] = "logs and commands", [DOOR_SOCKET] = "local", [DOOR_METRICS] = "metrics" };
 	struct listener *l = &s->listeners[door];
+	char port[16];
 
 	*l = (struct listener){ .serve = s, .door = door };
 	o->handler = handle;
 	o->refusal = refusal;
 	o->user = l;
 	o->listen_fd = -1;
-	return server_new(s->agent->loop, o, &l->server);
+	TRY(server_new(s->agent->loop, o, &l->server));
+	snprintf(port, sizeof(port), "%u", server_port(l->server));
+	log_info("listening", "what", names[door], "address", o->address, "port", door == DOOR_SOCKET ? NULL : port, NULL);
+	return NULL;
 }
 
 static err *open_tls(struct serve *s)

@@ -84,8 +84,6 @@ cluster_teardown() {
 		kill -9 "$p" 2> /dev/null
 		wait "$p" 2> /dev/null
 	done
-	if [ -z "${BATS_TEST_COMPLETED:-1}" ]; then
-		tail -30 "$WORK/agent.log" "$WORK/scheduler.log"
-	fi
+	[ -n "${BATS_TEST_COMPLETED-}" ] || tail -n 30 "$WORK/agent.log" "$WORK/scheduler.log"
 	pods_teardown
 }
