@@ -86,10 +86,12 @@ static void help_commands(const struct cli_command *const *commands, struct str 
 	for (const struct cli_command *const *c = commands; *c; c++)
 		if (!(*c)->hidden)
 			width = MAX(width, strlen((*c)->name));
-	str_add(out, "\nCommands:\n");
-	for (const struct cli_command *const *c = commands; *c; c++)
+	for (const struct cli_command *const *c = commands; *c; c++) {
+		if ((*c)->group || c == commands)
+			str_addf(out, "\n%s:\n", (*c)->group ? (*c)->group : "Commands");
 		if (!(*c)->hidden)
 			str_addf(out, "  %-*s  %s\n", (int)width, (*c)->name, (*c)->summary);
+	}
 }
 
 static void help_example(const char *example, struct str *out)

@@ -74,6 +74,7 @@ struct cli_context {
 
 struct cli_command {
 	const char *name;
+	const char *group;    /* heading of --help that begins with this command: "Commands for images"; or NULL */
 	const char *operands; /* "ID [SIGNAL]" for the usage line */
 	const char *summary;  /* one line, first letter upper case, no full stop */
 	const char *example;  /* one or more lines, each a command that works */

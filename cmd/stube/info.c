@@ -166,6 +166,7 @@ static err *info_run(const struct cli_context *c, int *ret_status)
 
 const struct cli_command cmd_info = {
 	.name = "info",
+	.group = "Commands about Stube",
 	.summary = "Show what this machine offers and where Stube keeps things",
 	.example = "stube info --output json",
 	.options = options,

@@ -126,6 +126,7 @@ static err *pull_run(const struct cli_context *c, int *ret_status)
 
 const struct cli_command cmd_pull = {
 	.name = "pull",
+	.group = "Commands for images",
 	.operands = "IMAGE...",
 	.summary = "Fetch images from a registry into the image store",
 	.example = "stube pull registry.example.org/dienste/portal:1\n"

@@ -231,6 +231,7 @@ static err *run_run(const struct cli_context *c, int *ret_status)
 
 const struct cli_command cmd_run = {
 	.name = "run",
+	.group = "Commands for this machine",
 	.operands = "[IMAGE] [COMMAND [ARGUMENT]...]",
 	.summary = "Run a service in a sandbox of its own",
 	.example = "stube run --rm registry.example.org/dienste/portal:1\n"

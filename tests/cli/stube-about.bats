@@ -11,7 +11,7 @@ setup() {
 teardown() { rm -rf "$WORK"; }
 
 # Names of the commands that a program's (or a group's) help lists.
-commands() { "$@" --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'; }
+commands() { "$@" --help | awk '/^Commands.*:$/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'; }
 
 @test "every command explains itself: summary, usage, an example" {
 	local program command sub
