@@ -7,7 +7,7 @@
 
 struct fetch {
 	const char *method; /* "GET" or "POST" */
-	const char *base;   /* "http://127.0.0.1:8081" */
+	const char *base;   /* "http://127.0.0.1:8081"; several, divided by commas: the first that can be reached */
 	const char *path;   /* from its slash on; the caller has escaped it (fetch_escape) */
 	const char *bearer; /* token, or NULL */
 	const char *body;   /* JSON, or NULL */

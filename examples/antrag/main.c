@@ -15,7 +15,7 @@ struct args {
 static const struct cli_option options[] = {
 	OPT(0, "listen",     CLI_STRING, listen,     "ADDRESS:PORT", "where to serve"),
 	OPT(0, "database",   CLI_STRING, database,   "FILE",         "where applications are kept"),
-	OPT(0, "keys",       CLI_STRING, keys,       "URL|FILE",     "bayernid's public keys, a JSON Web Key Set"),
+	OPT(0, "keys",       CLI_STRING, keys,       "URL|FILE",     "bayernid's public keys, a JSON Web Key Set; several URLs, divided by commas: the first that can be reached"),
 	OPT(0, "log-format", CLI_CHOICE, log_format, "text|json",    "how the log is written to standard error"),
 	{0}
 };

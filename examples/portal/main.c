@@ -17,8 +17,8 @@ struct args {
 /* clang-format off */
 static const struct cli_option options[] = {
 	OPT(0, "listen",         CLI_STRING,  listen,     "ADDRESS:PORT", "where to serve"),
-	OPT(0, "bayernid",       CLI_STRING,  bayernid,   "URL",          "the service that signs people in"),
-	OPT(0, "antrag",         CLI_STRING,  antrag,     "URL",          "the service that takes applications"),
+	OPT(0, "bayernid",       CLI_STRING,  bayernid,   "URL[,URL]...", "the service that signs people in; the first that can be reached"),
+	OPT(0, "antrag",         CLI_STRING,  antrag,     "URL[,URL]...", "the service that takes applications; likewise"),
 	OPT(0, "idle-time",      CLI_SECONDS, idle,       "DURATION",     "sign out who does nothing for so long"),
 	OPT(0, "secure-cookies", CLI_FLAG,    secure,     NULL,           "behind TLS: send cookies over TLS only"),
 	OPT(0, "log-format",     CLI_CHOICE,  log_format, "text|json",    "how the log is written to standard error"),

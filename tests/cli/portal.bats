@@ -197,6 +197,18 @@ apply_by_form() { # [NAME OF THE CHILD]; the number in $number
 	[ "$STATUS" = 200 ]
 }
 
+@test "of several addresses of a service the first that can be reached is asked" {
+	local free
+	free=http://127.0.0.1:$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	service_stop portal
+	service_stop antrag
+	service_start ANTRAG antrag --database "$DIR/antrag.db" --keys "$free/keys,$BAYERNID/.well-known/jwks.json"
+	service_start PORTAL portal --bayernid "$free,$BAYERNID" --antrag "$ANTRAG,$free"
+	sign_in erika sonnenblume-7
+	browser_get "$PORTAL/"
+	[ "$STATUS" = 200 ]
+}
+
 @test "a password alone is not enough for child benefit, and the page says what helps" {
 	sign_in max wanderweg-3
 	browser_get "$PORTAL/apply/kindergeld"
