@@ -13,12 +13,25 @@ build/completion/%: build/bin/%
 man: $(MAN)
 completion: $(COMPLETION)
 
-install: all man completion
+# Units for the service manager, with this prefix in them.
+UNITS := stube-scheduler.service stube-agent.service
+LIBDIR ?= $(PREFIX)/lib
+build/systemd/%: packaging/% Makefile docs/rules.mk
+	@mkdir -p $(@D)
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|g' $< > $@
+
+install: all man completion $(UNITS:%=build/systemd/%)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(SHAREDIR)/bash-completion/completions
 	install -m 755 $(PROGRAMS:%=build/bin/%) $(DESTDIR)$(BINDIR)
 	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(COMPLETION) $(DESTDIR)$(SHAREDIR)/bash-completion/completions
+	install -d $(DESTDIR)$(LIBDIR)/systemd/system $(DESTDIR)$(LIBDIR)/sysusers.d $(DESTDIR)$(LIBDIR)/tmpfiles.d
+	install -m 644 $(UNITS:%=build/systemd/%) $(DESTDIR)$(LIBDIR)/systemd/system
+	install -m 644 packaging/sysusers.conf $(DESTDIR)$(LIBDIR)/sysusers.d/stube.conf
+	install -m 644 packaging/tmpfiles.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/stube.conf
 uninstall:
+	rm -f $(UNITS:%=$(DESTDIR)$(LIBDIR)/systemd/system/%)
+	rm -f $(DESTDIR)$(LIBDIR)/sysusers.d/stube.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/stube.conf
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(MANUALS:%=$(DESTDIR)$(MANDIR)/man1/%.1)
 	rm -f $(MANUALS:%=$(DESTDIR)$(SHAREDIR)/bash-completion/completions/%)
 .PHONY: man completion install uninstall

@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# tests/cli/install.bats: what `make install` puts where, and that the service manager understands it.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	INSTALLED=$(mktemp -d "${TMPDIR:-/tmp}/stube-install.XXXXXX")
+	export INSTALLED
+	make --no-print-directory -s install DESTDIR="$INSTALLED" PREFIX=/opt/stube > "$INSTALLED/log" 2>&1 || { cat "$INSTALLED/log"; return 1; }
+}
+teardown_file() { rm -rf "$INSTALLED"; }
+
+@test "programs, manuals, completion and units lie below the prefix, and nothing elsewhere" {
+	local program
+	cd "$INSTALLED"
+	for program in stube stube-runtime stube-monitor stube-scheduler stube-agent; do
+		[ -x "opt/stube/bin/$program" ]
+		[ -s "opt/stube/share/man/man1/$program.1" ]
+		[ -s "opt/stube/share/bash-completion/completions/$program" ]
+	done
+	[ -s opt/stube/lib/systemd/system/stube-scheduler.service ]
+	[ -s opt/stube/lib/systemd/system/stube-agent.service ]
+	[ -s opt/stube/lib/sysusers.d/stube.conf ]
+	[ -s opt/stube/lib/tmpfiles.d/stube.conf ]
+	[ "$(ls)" = "log
+opt" ]
+}
+
+@test "uninstall takes away what install brought" {
+	local other
+	other=$(mktemp -d "$INSTALLED/other.XXXXXX")
+	make --no-print-directory -s install DESTDIR="$other" PREFIX=/opt/stube > /dev/null 2>&1
+	make --no-print-directory -s uninstall DESTDIR="$other" PREFIX=/opt/stube > /dev/null 2>&1
+	[ -z "$(find "$other" -type f)" ]
+	rm -rf "$other"
+}
+
+@test "systemd finds no fault with the units" {
+	local unit
+	command -v systemd-analyze > /dev/null || skip 'systemd-analyze is not here'
+	for unit in scheduler agent; do
+		# Its programs are checked where they will be: here they are where they were installed to.
+		sed "s|/opt/stube/bin|$INSTALLED/opt/stube/bin|" "$INSTALLED/opt/stube/lib/systemd/system/stube-$unit.service" > "$INSTALLED/stube-$unit.service"
+		run systemd-analyze verify --man=no "$INSTALLED/stube-$unit.service"
+		rm "$INSTALLED/stube-$unit.service"
+		echo "$output"
+		[ "$status" = 0 ]
+		[ -z "$output" ]
+	done
+}
+
+@test "the scheduler's unit is closed; the agent's makes no mount namespace and leaves containers running" {
+	local units=$INSTALLED/opt/stube/lib/systemd/system line
+	for line in Type=notify WatchdogSec=30 NoNewPrivileges=yes ProtectSystem=strict CapabilityBoundingSet= \
+		User=stube-scheduler 'SystemCallFilter=@system-service' MemoryDenyWriteExecute=yes; do
+		grep -qFx "$line" "$units/stube-scheduler.service"
+	done
+	for line in Type=notify WatchdogSec=60 KillMode=process Delegate=yes; do
+		grep -qFx "$line" "$units/stube-agent.service"
+	done
+	# systemd.exec(5): whatever is one of these gives the unit a mount namespace of its own.
+	run ! grep -E '^(Private(Tmp|Devices|Mounts|Users|IPC)|Protect[A-Za-z]*|ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|ExecPaths|NoExecPaths|BindPaths|BindReadOnlyPaths|TemporaryFileSystem|RootDirectory|RootImage|MountFlags|DynamicUser|MountAPIVFS|MountImages|ExtensionImages|StateDirectory|RuntimeDirectory|LoadCredential[A-Za-z]*|SetCredential[A-Za-z]*)=' \
+		"$units/stube-agent.service"
+}
+
+@test "systemd makes the scheduler's user and the folders as the files say" {
+	command -v systemd-sysusers > /dev/null || skip 'systemd-sysusers is not here'
+	mkdir -p "$INSTALLED/root/etc"
+	systemd-sysusers --root="$INSTALLED/root" "$PWD/packaging/sysusers.conf"
+	grep -q '^stube-scheduler:x:[0-9]*:[0-9]*:Stube scheduler:/var/lib/stube-scheduler:' "$INSTALLED/root/etc/passwd"
+	systemd-tmpfiles --root="$INSTALLED/root" --create "$PWD/packaging/tmpfiles.conf"
+	[ "$(stat -c '%a %U' "$INSTALLED/root/var/lib/stube")" = '700 root' ]
+	[ "$(stat -c '%a %U' "$INSTALLED/root/etc/stube")" = '755 root' ]
+	rm -rf "$INSTALLED/root"
+}
