@@ -1,8 +1,11 @@
 /* cmd/stube/exec.c: stube exec. */
+#include "cmd/stube/cluster-streams.h"
 #include "cmd/stube/local.h"
 
 struct exec_args {
+	struct cluster_args cluster;
 	bool interactive, tty;
+	const char *container;
 	struct strv env, env_files;
 	const char *user, *workdir;
 };
@@ -16,11 +19,28 @@ static const struct cli_option options[] = {
 	OPT(0,   "env-file",    CLI_LIST,   env_files,   "FILE",         "set variables from lines of a file"),
 	OPT('u', "user",        CLI_STRING, user,        "USER[:GROUP]", "run as this user, by name or number"),
 	OPT('w', "workdir",     CLI_STRING, workdir,     "DIR",          "begin in this directory"),
+	OPT_HEADING("Pods of the cluster"),
+	OPT('c', "container",   CLI_STRING, container,   "NAME",         "which container of the Pod"),
+	CLUSTER_OPTIONS,
 	{0}
 };
 /* clang-format on */
 
-static err *exec_run(const struct cli_context *c, int *ret_status)
+static err *exec_in_pod(const struct cli_context *c, int *ret_status)
+{
+	const struct exec_args *a = c->args;
+	struct strings command = { (const char **)c->operands + 1, c->operand_count - 1 };
+	struct api_exec exec = {
+		.container = a->container, .command = &command, .stdin_open = a->interactive, .tty = a->tty,
+	};
+
+	if (a->env.count || a->env_files.count || a->user || a->workdir)
+		return err_hint(err_new(EINVAL, "--env, --env-file, --user and --workdir are for containers of this machine"),
+				"In a Pod: stube exec %s env NAME=VALUE COMMAND", c->operands[0]);
+	return cluster_exec(&a->cluster, c->operands[0], &exec, ret_status);
+}
+
+static err *exec_in_container(const struct cli_context *c, int *ret_status)
 {
 	const struct exec_args *a = c->args;
 	auto_local struct local *l = NULL;
@@ -28,6 +48,8 @@ static err *exec_run(const struct cli_context *c, int *ret_status)
 	struct strings args = { (const char **)c->operands + 1, c->operand_count - 1 };
 	struct monitor_end end;
 
+	if (a->container)
+		return err_new(EINVAL, "--container: for Pods only, named as pod/%s", c->operands[0]);
 	TRY(env_collect(&a->env, &a->env_files, &env));
 	struct local_exec exec = {
 		.process = {
@@ -46,11 +68,21 @@ static err *exec_run(const struct cli_context *c, int *ret_status)
 	return NULL;
 }
 
+static err *exec_run(const struct cli_context *c, int *ret_status)
+{
+	const struct exec_args *a = c->args;
+
+	return cluster_is_meant(&a->cluster, c->operands[0]) ? exec_in_pod(c, ret_status) : exec_in_container(c, ret_status);
+}
+
 const struct cli_command cmd_exec = {
 	.name = "exec",
-	.operands = "NAME COMMAND [ARGUMENT]...",
-	.summary = "Run a command inside a running container",
-	.example = "stube exec portal cat /etc/hosts\nstube exec --interactive --tty db /bin/sh",
+	.operands = "NAME|TYPE/NAME COMMAND [ARGUMENT]...",
+	.summary = "Run a command inside a running container, of this machine or of a Pod",
+	.example = "stube exec portal cat /etc/hosts\nstube exec --interactive --tty db /bin/sh\n"
+		   "stube exec pod/antrag-6f7c-2xk4p -- /usr/bin/antrag --version",
+	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME (its first running Pod)\n"
+		 "are the cluster's, and so is a bare NAME with --namespace.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct exec_args),
 	.min = 2,

@@ -8,12 +8,15 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "cmd/stube/cluster-streams.h"
 #include "cmd/stube/local.h"
 #include "monitor/logread.h"
 #include "monitor/session.h"
 
 struct logs_args {
-	bool follow, timestamps;
+	struct cluster_args cluster;
+	bool follow, timestamps, previous;
+	const char *container;
 	const char *since;
 	uint64_t tail;
 };
@@ -25,6 +28,10 @@ static const struct cli_option options[] = {
 	OPT('t', "timestamps", CLI_FLAG,   timestamps, NULL,   "print the time before each line"),
 	OPT(0,   "since",      CLI_STRING, since,      "TIME", "leave out what is older: RFC 3339, or a duration such as 10m"),
 	OPT('n', "tail",       CLI_UINT,   tail,       "N",    "begin with the last N lines"),
+	OPT_HEADING("Pods of the cluster"),
+	OPT('c', "container",  CLI_STRING, container,  "NAME", "which container of the Pod"),
+	OPT('p', "previous",   CLI_FLAG,   previous,   NULL,   "what it wrote before its last restart"),
+	CLUSTER_OPTIONS,
 	{0}
 };
 /* clang-format on */
@@ -135,7 +142,19 @@ static err *follow(int dir_fd, struct log_reader *reader, struct printer *p, int
 	return print_all(reader, p);
 }
 
-static err *logs_run(const struct cli_context *c, int *ret_status)
+static err *logs_of_pods(const struct cli_context *c)
+{
+	const struct logs_args *a = c->args;
+	struct api_log_query query = {
+		.container = a->container, .follow = a->follow, .timestamps = a->timestamps, .previous = a->previous,
+		.tail = a->tail == UINT64_MAX ? -1 : (int64_t)MIN(a->tail, (uint64_t)INT64_MAX),
+	};
+
+	TRY(parse_since(a->since, &query.since));
+	return cluster_logs(&a->cluster, c->operands[0], &query);
+}
+
+static err *logs_of_container(const struct cli_context *c)
 {
 	const struct logs_args *a = c->args;
 	auto_arena struct arena *arena = NULL;
@@ -146,7 +165,9 @@ static err *logs_run(const struct cli_context *c, int *ret_status)
 	struct local_container container;
 	uint64_t lines;
 
-	(void)ret_status;
+	if (a->container || a->previous)
+		return err_new(EINVAL, "%s: for Pods only, named as pod/%s", a->container ? "--container" : "--previous",
+			       c->operands[0]);
 	TRY(parse_since(a->since, &p.since));
 	TRY(arena_new(16 << 20, &arena));
 	TRY(local_open(NULL, &l));
@@ -168,11 +189,22 @@ static err *logs_run(const struct cli_context *c, int *ret_status)
 	return sock >= 0 ? follow(dir, reader, &p, sock) : print_all(reader, &p);
 }
 
+static err *logs_run(const struct cli_context *c, int *ret_status)
+{
+	const struct logs_args *a = c->args;
+
+	(void)ret_status;
+	return cluster_is_meant(&a->cluster, c->operands[0]) ? logs_of_pods(c) : logs_of_container(c);
+}
+
 const struct cli_command cmd_logs = {
 	.name = "logs",
-	.operands = "NAME",
-	.summary = "Print what a container wrote",
-	.example = "stube logs --follow --tail 20 portal\nstube logs --since 1h --timestamps db",
+	.operands = "NAME | TYPE/NAME",
+	.summary = "Print what a container of this machine, or a Pod, wrote",
+	.example = "stube logs --follow --tail 20 portal\nstube logs --since 1h --timestamps db\n"
+		   "stube logs deployment/antrag --tail 100",
+	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME are the cluster's, and so\n"
+		 "is a bare NAME with --namespace.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct logs_args),
 	.defaults = defaults,
