@@ -3,7 +3,7 @@
 #	confinement_table PID PID PID   gathers and prints, in the order of $SERVICES
 #	confinement_check               says on stdout what is not as it must be; status 1 then
 
-declare -A SEEN
+declare -gA SEEN
 
 namespace() { readlink "/proc/$1/ns/$2" 2> /dev/null | tr -dc 0-9; }
 status_of() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
@@ -84,12 +84,14 @@ confinement_check() {
 				[ "${SEEN[$i,$name namespace]}" != "$host" ] || echo "${SERVICES[i]}: the host's $name namespace"
 			done
 			for ((j = 0; j < i; j++)); do
-				for name in 'user on the host' 'user namespace' 'mnt namespace' 'pid namespace' 'ipc namespace' cgroup; do
+				for name in 'user namespace' 'mnt namespace' 'pid namespace' 'ipc namespace' cgroup; do
 					[ "${SEEN[$i,$name]}" != "${SEEN[$j,$name]}" ] ||
 						echo "${SERVICES[i]} and ${SERVICES[j]} share: $name"
 				done
-				[ "${SEEN[$i,net namespace]}" = "${SEEN[$j,net namespace]}" ] ||
-					echo "${SERVICES[i]} and ${SERVICES[j]} do not share their network"
+				# Two nodes may use the same ids, as two machines may; on one of them nobody shares.
+				[ "${SEEN[$i,net namespace]}" != "${SEEN[$j,net namespace]}" ] ||
+					[ "${SEEN[$i,user on the host]}" != "${SEEN[$j,user on the host]}" ] ||
+					echo "${SERVICES[i]} and ${SERVICES[j]} share: user on the host"
 			done
 		done
 	)

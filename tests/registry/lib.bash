@@ -1,7 +1,7 @@
 # tests/registry/lib.bash: Debian's docker-registry on a free loopback port, for tests and the demo.
 #
 #	. tests/registry/lib.bash
-#	registry_start DIR [anonymous|basic|token] [tls] [mtls] [host=localhost]
+#	registry_start DIR [anonymous|basic|token] [tls] [mtls] [host=localhost] [bind=ADDRESS]
 #	... "$REGISTRY" is now HOST:PORT ...
 #	registry_stop DIR
 #
@@ -18,7 +18,7 @@ REGISTRY_PASSWORD='geheim: ä"+%'
 registry_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 registry_start() {
-	local dir=$1 auth=anonymous tls='' mtls='' host=127.0.0.1 word
+	local dir=$1 auth=anonymous tls='' mtls='' host='' bind=127.0.0.1 word
 	shift
 	for word in "$@"; do
 		case $word in
@@ -26,6 +26,7 @@ registry_start() {
 		tls) tls=1 ;;
 		mtls) tls=1 mtls=1 ;;
 		host=*) host=${word#host=} ;;
+		bind=*) bind=${word#bind=} ;; # of a network namespace of the caller's own
 		*) echo "registry_start: unknown word '$word'" >&2; return 2 ;;
 		esac
 	done
@@ -36,7 +37,7 @@ registry_start() {
 		printf 'version: 0.1\nlog: {level: info, formatter: text}\n'
 		printf 'storage:\n  filesystem: {rootdirectory: "%s"}\n' "$dir/data"
 		printf '  delete: {enabled: true}\n  maintenance: {uploadpurging: {enabled: false}}\n'
-		printf 'http:\n  addr: 127.0.0.1:%s\n  secret: loopback\n' "${PORT:-0}"
+		printf 'http:\n  addr: %s:%s\n  secret: loopback\n' "$bind" "${PORT:-0}"
 	} > "$dir/config.yml"
 	[ -z "$tls" ] || registry_certificates "$dir" "$mtls" >> "$dir/config.yml" || return 1
 	registry_auth "$dir" "$auth" "$tls" >> "$dir/config.yml" || return 1
@@ -47,7 +48,7 @@ registry_start() {
 	disown $! 2> /dev/null
 	local port='' i
 	for ((i = 0; i < 200; i++)); do
-		port=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$dir/log" | tail -1)
+		port=$(sed -n 's/.*listening on [0-9.]*:\([0-9]*\).*/\1/p' "$dir/log" | tail -1)
 		[ -z "$port" ] || break
 		kill -0 "$(cat "$dir/pid")" 2> /dev/null || break
 		sleep 0.05
@@ -58,7 +59,7 @@ registry_start() {
 		registry_stop "$dir"
 		return 1
 	fi
-	REGISTRY=$host:$port
+	REGISTRY=${host:-$bind}:$port
 	echo "$REGISTRY" > "$dir/address"
 	if [ -n "$tls" ]; then
 		mkdir -p "$dir/certs.d/$REGISTRY"
