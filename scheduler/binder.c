@@ -6,6 +6,7 @@
 #include "api/claim.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "scheduler/explain-internal.h"
 #include "scheduler/index.h"
 #include "scheduler/scheduler.h"
 
@@ -101,6 +102,13 @@ const char *binder_claim_node(struct scheduler *s, const struct pod *pod)
 
 	find_claims(s, pod, &c);
 	return c.node;
+}
+
+void binder_claims_trouble(struct scheduler *s, const struct pod *pod, struct str *out)
+{
+	struct claims c = { .why = out };
+
+	find_claims(s, pod, &c);
 }
 
 /* ---- who waits ---- */

@@ -78,7 +78,7 @@ static bool only(const struct place *p, const struct class *c, const char *name,
 	if (!s || s->index == SITE_NOWHERE)
 		return false;
 	best->node = s->index;
-	return node_judge(p, c, s->index, name, NULL) == PLACE_FITS;
+	return !node_reasons(p, c, s->index, name);
 }
 
 /* Many equal Pods may wait: between changes they are refused for the same reasons. */
@@ -88,7 +88,7 @@ static void count_refusals(const struct place *p, struct class *c, const char *c
 	bool known = !claim_node && c->refused_at == p->changes + 1;
 
 	for (uint32_t i = 0; !known && i < p->count; i++)
-		counts[node_judge(p, c, i, claim_node, NULL)]++;
+		counts[first_reason(node_reasons(p, c, i, claim_node))]++;
 	if (known)
 		memcpy(counts, c->refused, sizeof(c->refused));
 	if (!known && !claim_node) {

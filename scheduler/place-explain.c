@@ -33,42 +33,41 @@ static void say_memory(struct str *out, int64_t bytes)
 	say_exact(out, MAX(bytes, (int64_t)0) / unit * unit);
 }
 
-static enum place_reason judge_amounts(const struct site *s, const struct class *c, struct str *detail)
+static int64_t lacks_cpu(const struct site *s, const struct class *c)
 {
-	const struct attrs *a = s->attrs;
+	return MIN(c->kin->cpu, INT32_MAX) - (MIN(s->attrs->cpu, (int64_t)COLUMN_MAX) - s->cpu);
+}
 
-	if (MIN(c->kin->cpu, INT32_MAX) > MIN(a->cpu, (int64_t)COLUMN_MAX) - s->cpu) {
-		if (detail) {
-			str_add(detail, "needs ");
-			say_cpu(detail, c->kin->cpu);
-			str_add(detail, ", ");
-			say_cpu(detail, a->cpu - s->cpu);
-			str_add(detail, " of ");
-			say_cpu(detail, a->cpu);
-			str_add(detail, " are free");
-		}
-		return PLACE_CPU;
-	}
-	int64_t free_pages = MIN(a->memory >> PAGE_SHIFT, (int64_t)COLUMN_MAX) - s->pages;
-	if (MIN(c->kin->pages, INT32_MAX) > free_pages) {
-		if (detail) {
-			str_add(detail, "needs ");
-			say_exact(detail, c->kin->memory);
-			str_add(detail, ", ");
-			say_memory(detail, free_pages * (1 << PAGE_SHIFT));
-			str_add(detail, " of ");
-			say_memory(detail, a->memory);
-			str_add(detail, " are free");
-		}
-		return PLACE_MEMORY;
-	}
-	if (s->pods >= a->pods) {
-		if (detail)
-			str_addf(detail, "%lld are there, at most %lld may be", (long long)s->pods,
-				 (long long)a->pods);
-		return PLACE_PODS;
-	}
-	return PLACE_FITS;
+static int64_t free_pages(const struct site *s)
+{
+	return MIN(s->attrs->memory >> PAGE_SHIFT, (int64_t)COLUMN_MAX) - s->pages;
+}
+
+static int64_t lacks_pages(const struct site *s, const struct class *c)
+{
+	return MIN(c->kin->pages, INT32_MAX) - free_pages(s);
+}
+
+static void say_lack_of_cpu(const struct site *s, const struct class *c, struct str *detail)
+{
+	str_add(detail, "needs ");
+	say_cpu(detail, c->kin->cpu);
+	str_add(detail, ", ");
+	say_cpu(detail, s->attrs->cpu - s->cpu);
+	str_add(detail, " of ");
+	say_cpu(detail, s->attrs->cpu);
+	str_add(detail, " are free");
+}
+
+static void say_lack_of_memory(const struct site *s, const struct class *c, struct str *detail)
+{
+	str_add(detail, "needs ");
+	say_exact(detail, c->kin->memory);
+	str_add(detail, ", ");
+	say_memory(detail, free_pages(s) * (1 << PAGE_SHIFT));
+	str_add(detail, " of ");
+	say_memory(detail, s->attrs->memory);
+	str_add(detail, " are free");
 }
 
 /* ---- ports ---- */
@@ -153,34 +152,82 @@ static void say_anti_affinity(const struct place *p, struct str *detail, const s
 
 /* ---- all of it ---- */
 
-enum place_reason node_judge(const struct place *p, const struct class *c, uint32_t node,
-			     const char *claim_node, struct str *detail)
+enum place_reason first_reason(unsigned reasons)
+{
+	return reasons ? (enum place_reason)__builtin_ctz(reasons) : PLACE_FITS;
+}
+
+unsigned node_reasons(const struct place *p, const struct class *c, uint32_t node, const char *claim_node)
 {
 	const struct site *s = p->by_index[node];
-	enum place_reason reason = PLACE_FITS;
+	unsigned reasons = c->filter->admit[node] == ADMIT_NO ? filter_reasons(c->filter, s->attrs) : 0;
 	struct verdict verdict;
 
-	if (c->filter->admit[node] == ADMIT_NO)
-		return filter_judge(c->filter, s->attrs, detail);
-	if (claim_node && !str_equal(claim_node, s->key.bytes)) {
-		if (detail)
-			str_addf(detail, "it is on '%s'", claim_node);
-		return PLACE_CLAIM;
-	}
-	reason = judge_amounts(s, c, detail);
-	if (reason != PLACE_FITS)
-		return reason;
-	if (class_ports_taken(p, c, node)) {
-		if (detail)
-			say_port(detail, s, c);
-		return PLACE_PORT;
-	}
+	if (claim_node && !str_equal(claim_node, s->key.bytes))
+		reasons |= 1u << PLACE_CLAIM;
+	if (lacks_cpu(s, c) > 0)
+		reasons |= 1u << PLACE_CPU;
+	if (lacks_pages(s, c) > 0)
+		reasons |= 1u << PLACE_MEMORY;
+	if (s->pods >= s->attrs->pods)
+		reasons |= 1u << PLACE_PODS;
+	if (class_ports_taken(p, c, node))
+		reasons |= 1u << PLACE_PORT;
 	class_judge(c, node, &verdict);
-	if (detail && verdict.reason == PLACE_SPREAD)
+	return verdict.reason == PLACE_FITS ? reasons : reasons | 1u << verdict.reason;
+}
+
+static void say(const struct place *p, const struct class *c, uint32_t node, const char *claim_node,
+		enum place_reason reason, struct str *detail)
+{
+	const struct site *s = p->by_index[node];
+	struct verdict verdict;
+
+	switch (reason) {
+	case PLACE_CLAIM:
+		str_addf(detail, "it is on '%s'", claim_node);
+		break;
+	case PLACE_CPU:
+		say_lack_of_cpu(s, c, detail);
+		break;
+	case PLACE_MEMORY:
+		say_lack_of_memory(s, c, detail);
+		break;
+	case PLACE_PODS:
+		str_addf(detail, "%lld are there, at most %lld may be", (long long)s->pods,
+			 (long long)s->attrs->pods);
+		break;
+	case PLACE_PORT:
+		say_port(detail, s, c);
+		break;
+	case PLACE_SPREAD:
+		class_judge(c, node, &verdict);
 		say_spread(detail, c, node, &verdict);
-	if (detail && verdict.reason == PLACE_ANTI_AFFINITY)
+		break;
+	case PLACE_ANTI_AFFINITY:
+		class_judge(c, node, &verdict);
 		say_anti_affinity(p, detail, c, node, &verdict);
-	return verdict.reason;
+		break;
+	default:
+		filter_detail(c->filter, s->attrs, reason, detail);
+		break;
+	}
+}
+
+static err *explain_one(const struct place *p, struct arena *arena, const struct class *c, uint32_t node,
+			const char *claim_node, struct place_refusal *ret)
+{
+	const struct site *s = p->by_index[node];
+	auto_str struct str detail = STR_INIT(4096);
+
+	ret->reasons = node_reasons(p, c, node, claim_node);
+	ret->reason = first_reason(ret->reasons);
+	ret->lacks_cpu = MAX(lacks_cpu(s, c), (int64_t)0);
+	ret->lacks_memory = MAX(lacks_pages(s, c), (int64_t)0) << PAGE_SHIFT;
+	say(p, c, node, claim_node, ret->reason, &detail);
+	TRY_ALLOC(arena, ret->node, arena_strdup(arena, s->key.bytes));
+	TRY_ALLOC(arena, ret->detail, arena_strndup(arena, detail.data, detail.len));
+	return NULL;
 }
 
 static err *explain_all(struct place *p, struct arena *arena, const struct pod *pod, const char *claim_node,
@@ -191,12 +238,8 @@ static err *explain_all(struct place *p, struct arena *arena, const struct pod *
 
 	TRY(class_of(p, pod, &c));
 	TRY_ALLOC(arena, list, arena_array(arena, p->count, sizeof(*list)));
-	for (uint32_t i = 0; i < p->count; i++) {
-		auto_str struct str detail = STR_INIT(4096);
-		list[i].reason = node_judge(p, c, i, claim_node, &detail);
-		TRY_ALLOC(arena, list[i].node, arena_strdup(arena, p->by_index[i]->key.bytes));
-		TRY_ALLOC(arena, list[i].detail, arena_strndup(arena, detail.data, detail.len));
-	}
+	for (uint32_t i = 0; i < p->count; i++)
+		TRY(explain_one(p, arena, c, i, claim_node, &list[i]));
 	*ret = list;
 	*ret_count = p->count;
 	return NULL;

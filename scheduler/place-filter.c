@@ -32,31 +32,13 @@ static bool tolerated(const struct filter *f, const struct taint *taint)
 	return false;
 }
 
-static void say_taint(struct str *detail, const struct taint *t)
+static enum place_reason taint_reason(const struct taint *t)
 {
-	static const char *const effects[] = { "", "NoSchedule", "PreferNoSchedule", "NoExecute" };
-
-	str_add(detail, t->key);
-	if (t->value && *t->value)
-		str_addf(detail, "=%s", t->value);
-	str_addf(detail, ":%s", effects[t->effect]);
-}
-
-static enum place_reason judge_taints(const struct filter *f, const struct attrs *a, struct str *detail)
-{
-	for (size_t i = 0; i < a->taints.count; i++) {
-		const struct taint *t = &a->taints.items[i];
-		if (t->effect == TAINT_PREFER_NO_SCHEDULE || tolerated(f, t))
-			continue;
-		if (str_equal(t->key, TAINT_UNSCHEDULABLE))
-			return PLACE_UNSCHEDULABLE;
-		if (detail)
-			say_taint(detail, t);
-		return str_equal(t->key, TAINT_NOT_READY) || str_equal(t->key, TAINT_UNREACHABLE)
-			       ? PLACE_NOT_READY
-			       : PLACE_TAINT;
-	}
-	return PLACE_FITS;
+	if (str_equal(t->key, TAINT_UNSCHEDULABLE))
+		return PLACE_UNSCHEDULABLE;
+	if (str_equal(t->key, TAINT_NOT_READY) || str_equal(t->key, TAINT_UNREACHABLE))
+		return PLACE_NOT_READY;
+	return PLACE_TAINT;
 }
 
 static bool term_matches(const struct requirements *r, const struct string_map *labels)
@@ -66,60 +48,100 @@ static bool term_matches(const struct requirements *r, const struct string_map *
 	return r->count && label_selector_matches(&s, labels);
 }
 
-static enum place_reason judge_labels(const struct filter *f, const struct attrs *a, struct str *detail)
+static bool labels_match(const struct filter *f, const struct attrs *a)
+{
+	bool any = !f->term_count;
+
+	for (size_t i = 0; i < f->selector.count; i++)
+		if (!str_equal(string_map_get(&a->labels, f->selector.items[i].key),
+			       f->selector.items[i].value))
+			return false;
+	for (size_t i = 0; i < f->term_count && !any; i++)
+		any = term_matches(&f->terms[i], &a->labels);
+	return any;
+}
+
+unsigned filter_reasons(const struct filter *f, const struct attrs *a)
+{
+	static const struct taint cordon = { .key = TAINT_UNSCHEDULABLE, .effect = TAINT_NO_SCHEDULE };
+	unsigned reasons = 0;
+
+	if (a->unschedulable && !tolerated(f, &cordon))
+		reasons |= 1u << PLACE_UNSCHEDULABLE;
+	if (a->trouble)
+		reasons |= 1u << PLACE_NOT_READY;
+	for (size_t i = 0; i < a->taints.count; i++)
+		if (a->taints.items[i].effect != TAINT_PREFER_NO_SCHEDULE &&
+		    !tolerated(f, &a->taints.items[i]))
+			reasons |= 1u << taint_reason(&a->taints.items[i]);
+	if (!labels_match(f, a))
+		reasons |= 1u << PLACE_SELECTOR;
+	if (a->level < f->need)
+		reasons |= 1u << PLACE_PROTECTION;
+	return reasons;
+}
+
+static void say_labels(const struct filter *f, const struct attrs *a, struct str *detail)
 {
 	for (size_t i = 0; i < f->selector.count; i++) {
 		const struct string_pair *want = &f->selector.items[i];
 		const char *value = string_map_get(&a->labels, want->key);
 		if (str_equal(value, want->value))
 			continue;
-		if (detail && value)
-			str_addf(detail, "needs %s=%s, it has %s", want->key, want->value, value);
-		else if (detail)
-			str_addf(detail, "needs %s=%s, it has no such label", want->key, want->value);
-		return PLACE_SELECTOR;
+		str_addf(detail, "needs %s=%s, it has %s", want->key, want->value,
+			 value ? value : "no such label");
+		return;
 	}
-	for (size_t i = 0; i < f->term_count; i++)
-		if (term_matches(&f->terms[i], &a->labels))
-			return PLACE_FITS;
-	if (f->term_count && detail)
-		str_add(detail, "none of the Pod's node affinity terms matches");
-	return f->term_count ? PLACE_SELECTOR : PLACE_FITS;
+	str_add(detail, "none of the Pod's node affinity terms matches");
 }
 
-enum place_reason filter_judge(const struct filter *f, const struct attrs *a, struct str *detail)
+static void say_taint(const struct filter *f, const struct attrs *a, enum place_reason reason,
+		      struct str *detail)
 {
-	static const struct taint cordon = { .key = TAINT_UNSCHEDULABLE, .effect = TAINT_NO_SCHEDULE };
-	enum place_reason taint;
+	static const char *const effects[] = { "", "NoSchedule", "PreferNoSchedule", "NoExecute" };
 
-	if (a->unschedulable && !tolerated(f, &cordon))
-		return PLACE_UNSCHEDULABLE;
-	if (a->trouble) {
-		if (detail)
+	for (size_t i = 0; i < a->taints.count; i++) {
+		const struct taint *t = &a->taints.items[i];
+		if (t->effect == TAINT_PREFER_NO_SCHEDULE || tolerated(f, t) || taint_reason(t) != reason)
+			continue;
+		str_add(detail, t->key);
+		if (t->value && *t->value)
+			str_addf(detail, "=%s", t->value);
+		str_addf(detail, ":%s", effects[t->effect]);
+		return;
+	}
+}
+
+void filter_detail(const struct filter *f, const struct attrs *a, enum place_reason reason,
+		   struct str *detail)
+{
+	switch (reason) {
+	case PLACE_NOT_READY:
+		if (a->trouble)
 			str_add(detail, a->trouble);
-		return PLACE_NOT_READY;
+		else
+			say_taint(f, a, reason, detail);
+		break;
+	case PLACE_TAINT:
+		say_taint(f, a, reason, detail);
+		break;
+	case PLACE_SELECTOR:
+		say_labels(f, a, detail);
+		break;
+	case PLACE_PROTECTION:
+		str_addf(detail, "its class is %s, the Pod needs %s", level_name(a->level),
+			 level_name(f->need));
+		break;
+	default:
+		break;
 	}
-	/* Taints that say the same as the two above come with them; the others after selector and protection.
-	 */
-	taint = judge_taints(f, a, NULL);
-	if (taint == PLACE_UNSCHEDULABLE || taint == PLACE_NOT_READY)
-		return judge_taints(f, a, detail);
-	if (judge_labels(f, a, detail) != PLACE_FITS)
-		return PLACE_SELECTOR;
-	if (a->level < f->need) {
-		if (detail)
-			str_addf(detail, "its class is %s, the Pod needs %s", level_name(a->level),
-				 level_name(f->need));
-		return PLACE_PROTECTION;
-	}
-	return taint == PLACE_FITS ? PLACE_FITS : judge_taints(f, a, detail);
 }
 
 static uint8_t admission(const struct filter *f, const struct attrs *a)
 {
 	unsigned shunned = 0;
 
-	if (filter_judge(f, a, NULL) != PLACE_FITS)
+	if (filter_reasons(f, a))
 		return ADMIT_NO;
 	for (size_t i = 0; i < a->taints.count; i++)
 		if (a->taints.items[i].effect == TAINT_PREFER_NO_SCHEDULE &&

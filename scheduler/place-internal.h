@@ -329,8 +329,10 @@ void term_unref(struct place *p, struct term *t);
 err *filter_of(struct place *p, const struct pod *pod, struct filter **ret) MUST_CHECK; /* a reference */
 void filter_unref(struct place *p, struct filter *f);
 err *filter_refresh(struct place *p, struct filter *f) MUST_CHECK;
-/* detail may be NULL. */
-enum place_reason filter_judge(const struct filter *f, const struct attrs *a, struct str *detail);
+/* Bits of enum place_reason: all that refuse; and words for one of them. */
+unsigned filter_reasons(const struct filter *f, const struct attrs *a);
+void filter_detail(const struct filter *f, const struct attrs *a, enum place_reason reason,
+		   struct str *detail);
 int protection_level(const char *text, int unknown);
 
 /* place-topology.c */
@@ -361,6 +363,6 @@ struct verdict {
 };
 void class_judge(const struct class *c, uint32_t node, struct verdict *ret);
 
-/* place-explain.c: the first reason that refuses a node. detail may be NULL. */
-enum place_reason node_judge(const struct place *p, const struct class *c, uint32_t node,
-			     const char *claim_node, struct str *detail);
+/* place-explain.c: bits of enum place_reason: all that refuse a node; 0: it fits. */
+unsigned node_reasons(const struct place *p, const struct class *c, uint32_t node, const char *claim_node);
+enum place_reason first_reason(unsigned reasons);

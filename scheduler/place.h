@@ -58,6 +58,9 @@ struct place_refusal {
 	const char *node;
 	enum place_reason reason;
 	const char *detail; /* "needs 2Gi, 512Mi of 4Gi are free"; may be "" */
+	unsigned reasons;   /* bits of enum place_reason: all of them; 0: it fits */
+	int64_t lacks_cpu,
+		lacks_memory; /* of CPU, of MEMORY: so much more would do; milli-processors, bytes */
 };
 struct place_answer {
 	const char *node;	 /* NULL: none fits; valid until nodes change */
