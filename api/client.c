@@ -175,8 +175,8 @@ static err *answer_error(const struct api_client *c, const struct call *call, co
 {
 	err *e = status_decode(r->status, r->error_body.data, r->error_body.len);
 
-	/* What was asked for is named already. */
-	if (e && e->code == ENOENT && call->subject.kind && call->subject.name && !str_equal(call->method, "POST") &&
+	/* What was asked for is named already; an agent says what else is not there. */
+	if (e && e->code == ENOENT && !call->sink && call->subject.kind && call->subject.name && !str_equal(call->method, "POST") &&
 	    strstr(r->error_body.data, "\"Status\"")) {
 		err_free(e);
 		e = err_new(ENOENT, "not found");

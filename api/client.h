@@ -6,6 +6,7 @@
 #include "api/kinds.h"
 
 struct api_client;
+/* What config says is copied. Errors of addresses and files come with the first request. */
 err *api_client_new(const struct api_config *config, const char *user_agent, struct api_client **ret) MUST_CHECK;
 void api_client_free(struct api_client *c);
 /* For threads that must not hang: a request that is no stream ends after so many ns (0: a minute), and with ECANCELED
@@ -49,6 +50,7 @@ struct api_delete {
 	const char *uid, *resource_version; /* preconditions; NULL: none */
 	bool orphan;        /* leave what it owns */
 };
+/* how: NULL is as the object says. */
 err *api_delete(struct api_client *c, const struct kind *kind, const char *namespace, const char *name,
 		const struct api_delete *how) MUST_CHECK;
 
@@ -87,7 +89,9 @@ err *api_follow(struct api_client *c, const struct kind *kind, const char *names
 /* A GET of a plain path of a node's agent ("/metrics", "/pods"), found through the Node's status as the streams below. */
 err *api_node_raw(struct api_client *c, const char *node, const char *path, struct str *out) MUST_CHECK;
 
-/* ---- streams of an agent: logs and exec, found through the Pod's node ---- */
+/* ---- streams of an agent: logs and exec, found through the Pod's node ----
+ * Without a client certificate only this machine's agent answers, by its socket (api_config.run_dir): EHOSTUNREACH with
+ * a hint otherwise. EAGAIN: the Pod is on no node yet. An agent's own refusals keep their text. */
 
 struct api_log_query {
 	const char *container; /* NULL: the Pod's only one, else EINVAL names them */

@@ -237,8 +237,11 @@ static err *list(struct follow *f)
 {
 	auto_free char *version = NULL;
 
+	struct api_query query = f->query ? *f->query : (struct api_query){ 0 };
+
+	query.limit = 0; /* all pages */
 	f->round++;
-	TRY(client_pages(f->client, NULL, f->kind, f->namespace, f->query, on_page, f, f->cancel, &version));
+	TRY(client_pages(f->client, NULL, f->kind, f->namespace, &query, on_page, f, f->cancel, &version));
 	f->version = TAKE(version);
 	recovered(f);
 	TRY(sweep(f));

@@ -41,7 +41,7 @@ static err *by_tls(struct api_client *c, const struct node *node, struct agent *
 	const char *address = node_address(node), *name = node->metadata.name;
 
 	if (!address || !node->status.agent_port)
-		return err_new(EHOSTUNREACH, "node '%s' has not told yet where its agent listens", name);
+		return err_new(EHOSTUNREACH, "the agent of node '%s' has not told yet where it listens", name);
 	bool v6 = strchr(address, ':') != NULL;
 	str_addf(&base, "https://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "", node->status.agent_port);
 	str_addf(&server, "agent of node '%s', %s", name, base.data);
@@ -59,8 +59,8 @@ static err *by_socket(struct api_client *c, const char *name, struct agent *ret)
 
 	str_addf(&path, "%s/agent.sock", c->run_dir ? c->run_dir : "");
 	if (!c->run_dir || stat(path.data, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return err_hint(err_new(EHOSTUNREACH, "node '%s': its agent wants a certificate, which this configuration lacks, and"
-						      " there is no agent on this machine", name),
+		return err_hint(err_new(EHOSTUNREACH, "the agent of node '%s' wants a certificate, which this configuration lacks,"
+						      " and there is no agent on this machine", name),
 				"`stube pki issue admin` makes a configuration with one; name it by --config.");
 	struct http_options options = {
 		.user_agent = c->user_agent, .unix_socket = path.data, .connect_timeout = 5 * SECOND,
@@ -91,7 +91,8 @@ err *agent_of_node(struct api_client *c, struct arena *arena, const char *name, 
 	struct object *node = NULL;
 
 	TRY(api_get(c, arena, &kinds[KIND_NODE], NULL, name, &node));
-	return find_agent(c, (const struct node *)(const void *)node, ret);
+	struct subject s = { &kinds[KIND_NODE], NULL, name };
+	return client_error(c, &s, find_agent(c, (const struct node *)(const void *)node, ret));
 }
 
 /* The socket leads to this machine's agent, whichever node was asked for. */
@@ -101,7 +102,7 @@ static err *check_this_machine(const struct agent *a, const char *node)
 
 	if (!a->http || (gethostname(host, sizeof(host) - 1) == 0 && str_equal(host, node)))
 		return NULL;
-	return err_hint(err_new(EHOSTUNREACH, "node '%s': is another machine, whose agent wants a certificate, which this"
+	return err_hint(err_new(EHOSTUNREACH, "Node '%s': is another machine, whose agent wants a certificate, which this"
 					      " configuration lacks", node),
 			"`stube pki issue admin` makes a configuration with one; name it by --config.");
 }
@@ -136,25 +137,24 @@ static err *choose_container(const struct pod *pod, const char *wanted, const ch
 	return err_new(EINVAL, "has several containers: say which of %s", names.data);
 }
 
-static err *find_pod_agent(struct api_client *c, struct arena *arena, const struct pod *pod, const char *container,
-			   struct agent *ret, const char **ret_container)
+static err *check_pod(const struct pod *pod, const char *container, const char **ret_container)
 {
-	struct object *node = NULL;
-
 	TRY(choose_container(pod, container, ret_container));
 	if (!pod->spec.node_name || !*pod->spec.node_name)
 		return err_new(EAGAIN, "is on no node yet");
-	TRY(api_get(c, arena, &kinds[KIND_NODE], NULL, pod->spec.node_name, &node));
-	return find_agent(c, (const struct node *)(const void *)node, ret);
+	return NULL;
 }
 
 err *agent_of_pod(struct api_client *c, struct arena *arena, const struct subject *s, const char *container,
 		  struct agent *ret, const char **ret_container)
 {
-	struct object *object = NULL;
+	struct object *object = NULL, *node = NULL;
 
 	TRY(api_get(c, arena, s->kind, s->namespace, s->name, &object));
-	return client_error(c, s, find_pod_agent(c, arena, (const struct pod *)(const void *)object, container, ret, ret_container));
+	const struct pod *pod = (const struct pod *)(const void *)object;
+	TRY(client_error(c, s, check_pod(pod, container, ret_container)));
+	TRY(api_get(c, arena, &kinds[KIND_NODE], NULL, pod->spec.node_name, &node));
+	return client_error(c, s, find_agent(c, (const struct node *)(const void *)node, ret));
 }
 
 /* The parts are names that the API has given: nothing in them needs to be escaped, but who knows. */

@@ -307,14 +307,14 @@ ADDED /a uid-a 11"
 	gives 0 $'line of default/web/main\nline of default/web/main\nline of default/web/main'
 	grep -F 'tls admin GET /containerLogs/default/web/main?timestamps=true&tailLines=3 ' log
 	client "$(tls_config ca admin)" log gone
-	gives 1 "ENOENT: Pod 'gone' in namespace 'default': not found (agent of node 'node1', https://127.0.0.1:$TLS)"
+	gives 1 "ENOENT: Pod 'gone' in namespace 'default': no such Pod here (agent of node 'node1', https://127.0.0.1:$TLS)"
 }
 
 @test "api log: a Pod without node, a node without agent, a container too many are told" {
 	client "$(tls_config ca admin)" log unbound
 	gives 1 "EAGAIN: Pod 'unbound' in namespace 'default': is on no node yet (https://127.0.0.1:$TLS)"
 	client "$(tls_config ca admin)" log silent
-	gives 1 "EHOSTUNREACH: Pod 'silent' in namespace 'default': node 'silent' has not told yet where its agent listens (https://127.0.0.1:$TLS)"
+	gives 1 "EHOSTUNREACH: Pod 'silent' in namespace 'default': the agent of node 'silent' has not told yet where it listens (https://127.0.0.1:$TLS)"
 	client "$(tls_config ca admin)" log two
 	gives 1 "EINVAL: Pod 'two' in namespace 'default': has several containers: say which of 'a', 'b' (https://127.0.0.1:$TLS)"
 	client "$(tls_config ca admin)" log two c
@@ -328,9 +328,9 @@ ADDED /a uid-a 11"
 	has 0 "line of default/web/main"
 	grep -F 'agent.sock - GET /containerLogs/default/web/main' log
 	STUBE_RUN=$DIR client "$(config "unix://$DIR/scheduler.sock")" log gone
-	gives 1 "ENOENT: Pod 'gone' in namespace 'default': not found (agent of this machine, unix://$DIR/agent.sock)"
+	gives 1 "ENOENT: Pod 'gone' in namespace 'default': no such Pod here (agent of this machine, unix://$DIR/agent.sock)"
 	STUBE_RUN=/nonexistent client "$(config "unix://$DIR/scheduler.sock")" log web
-	gives 1 "EHOSTUNREACH: Pod 'web' in namespace 'default': node 'node1': its agent wants a certificate, which this configuration lacks, and there is no agent on this machine (unix://$DIR/scheduler.sock)
+	gives 1 "EHOSTUNREACH: Pod 'web' in namespace 'default': the agent of node 'node1' wants a certificate, which this configuration lacks, and there is no agent on this machine (unix://$DIR/scheduler.sock)
 hint: \`stube pki issue admin\` makes a configuration with one; name it by --config."
 }
 
@@ -338,7 +338,7 @@ hint: \`stube pki issue admin\` makes a configuration with one; name it by --con
 	client "$(tls_config ca admin)" node /metrics
 	gives 0 "up 1"
 	STUBE_RUN=$DIR client "$(config "unix://$DIR/scheduler.sock")" node /metrics
-	has 1 "EHOSTUNREACH: node 'node1': is another machine, whose agent wants a certificate, which this configuration lacks"
+	has 1 "EHOSTUNREACH: Node 'node1': is another machine, whose agent wants a certificate, which this configuration lacks"
 }
 
 @test "api exec: output, error output and exit code are the command's" {

@@ -27,6 +27,19 @@ static struct {
 	char last[8192];          /* head of the last request */
 } server;
 
+/* The head at once, the body byte by byte. */
+static bool dribble(int fd, const char *answer)
+{
+	size_t head = (size_t)(strstr(answer, "\r\n\r\n") - answer) + 4;
+
+	for (const char *p = answer + head; *p; p++) {
+		if (send(fd, p == answer + head ? answer : p, p == answer + head ? head + 1 : 1, MSG_NOSIGNAL) < 0)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	}
+	return true;
+}
+
 static void serve(int fd)
 {
 	char buf[8192];
@@ -48,7 +61,9 @@ static void serve(int fd)
 				;
 			return;
 		}
-		if (write(fd, answer, strlen(answer)) < 0 || strstr(answer, "close"))
+		if (strstr(answer, "X-Dribble") ? !dribble(fd, answer) : write(fd, answer, strlen(answer)) < 0)
+			return;
+		if (strstr(answer, "close"))
 			return;
 		len = 0;
 	}
@@ -261,6 +276,51 @@ static void test_a_deadline_a_stall_and_a_cancellation_end_a_request(void **stat
 	assert_true(clock_monotonic() - before < 8 * (int64_t)NSEC_PER_SEC);
 }
 
+static void test_a_request_may_be_patient_with_a_slow_server(void **state)
+{
+	(void)state;
+	auto_http_client struct http_client *c = client();
+	auto_str struct str body = STR_INIT(100);
+	struct http_response r;
+	struct http_request q = { .method = "GET", .url = at("127.0.0.1", "/"), .max_body = 100, .sink = http_sink_str, .user = &body };
+	server.answer = "HTTP/1.1 200 OK\r\nX-Dribble: 1\r\nContent-Length: 13\r\n\r\nbyte by byte.";
+	assert_err_code(http_perform(c, &q, &r), ETIMEDOUT); /* the stall of one second: too few */
+	static const int64_t patient[] = { NSEC_PER_SEC, -1 };
+	for (size_t i = 0; i < ARRAY_LEN(patient); i++) {
+		q.stall_timeout = patient[i];
+		str_clear(&body);
+		assert_ok(http_perform(c, &q, &r));
+		assert_string_equal(body.data, "byte by byte.");
+		http_response_done(&r);
+	}
+	server.answer = NULL;
+	q.stall_timeout = NSEC_PER_SEC / 2;
+	assert_err_code(http_perform(c, &q, &r), ETIMEDOUT);
+}
+
+static void test_a_cluster_s_client_follows_no_redirect(void **state)
+{
+	(void)state;
+	const struct http_options options = { .user_agent = "test/1", .own = true };
+	auto_http_client struct http_client *c = NULL;
+	struct http_response r;
+	struct http_request q = { .method = "GET", .url = at("127.0.0.1", "/") };
+	assert_ok(http_client_new(&options, &c));
+	server.answer = "HTTP/1.1 307 Away\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n";
+	int before = atomic_load(&server.requests);
+	assert_err_code(http_perform(c, &q, &r), EPERM);
+	assert_int_equal(atomic_load(&server.requests) - before, 1);
+}
+
+static void test_a_certificate_and_its_key_come_together(void **state)
+{
+	(void)state;
+	const struct http_options cert = { .user_agent = "test/1", .cert = "x" }, key = { .user_agent = "test/1", .key = "x" };
+	struct http_client *c = NULL;
+	assert_err(http_client_new(&cert, &c), "a certificate without its key");
+	assert_err(http_client_new(&key, &c), "a key without its certificate");
+}
+
 /* ---- the gate, on addresses that a name turns out to have ---- */
 
 static bool hosts_replaced(void)
@@ -389,6 +449,9 @@ int main(void)
 		cmocka_unit_test(test_headers_with_line_breaks_are_never_sent),
 		cmocka_unit_test(test_a_file_that_is_shorter_than_promised_is_an_error),
 		cmocka_unit_test(test_a_deadline_a_stall_and_a_cancellation_end_a_request),
+		cmocka_unit_test(test_a_request_may_be_patient_with_a_slow_server),
+		cmocka_unit_test(test_a_cluster_s_client_follows_no_redirect),
+		cmocka_unit_test(test_a_certificate_and_its_key_come_together),
 		cmocka_unit_test(test_the_gate_holds_for_urls_that_servers_name),
 		cmocka_unit_test(test_one_client_serves_many_threads),
 		cmocka_unit_test(test_a_name_that_turns_out_to_be_this_machine_is_refused_before_anything_is_sent),
