@@ -44,7 +44,7 @@ static const struct cli_option options[] = {
 	OPT(0,   "reserve-cpu",    CLI_STRING, reserve_cpu,    "AMOUNT",    "keep processors for the machine itself, such as 500m"),
 	OPT(0,   "reserve-memory", CLI_SIZE,   reserve_memory, "SIZE",      "keep memory for the machine itself"),
 	OPT(0,   "auth-file",      CLI_STRING, auth_file,      "FILE",      "credentials of registries"),
-	OPT(0,   "unverified",     CLI_LIST,   unverified,     "HOST[:PORT]", "do not check this registry's certificate; may be repeated"),
+	OPT(0,   "insecure",       CLI_LIST,   unverified,     "HOST[:PORT]", "allow plain http, or an unknown certificate, for this registry; may be repeated"),
 	OPT_HEADING("Log"),
 	OPT(0,   "log",            CLI_STRING, log,            "FILE",      "write the log there instead of standard error; journald:ID for the journal"),
 	OPT(0,   "log-format",     CLI_CHOICE, log_format,     "text|json", "how to write the log"),
