@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/apply.h"
 #include "api/claim.h"
 #include "api/deployment.h"
 #include "api/manifest.h"
@@ -25,7 +26,7 @@ struct planning {
 
 struct changes {
 	struct arena *arena;
-	struct strings list;
+	struct strings list; /* room for CHANGES_MAX */
 };
 
 static err *add_change(struct changes *c, const struct str *path)
@@ -84,21 +85,6 @@ static err *compare(struct changes *c, struct str *path, const json *now, const 
 	return now && wanted && json_equal(now, wanted) ? NULL : add_change(c, path);
 }
 
-/* Labels and annotations that others have added stay; the rest of the metadata is the server's. */
-static err *compare_added(struct changes *c, const char *key, const json *now, const json *wanted)
-{
-	const json *from = json_get(json_get(now, "metadata"), key), *to = json_get(json_get(wanted, "metadata"), key);
-	auto_str struct str path = STR_INIT(SENTENCE_MAX);
-
-	for (size_t i = 0; to && i < to->object.count; i++) {
-		const struct json_member *m = &to->object.members[i];
-		str_clear(&path);
-		str_addf(&path, "metadata.%s[%s]", key, m->key);
-		TRY(compare(c, &path, from ? json_get(from, m->key) : NULL, m->value));
-	}
-	return NULL;
-}
-
 static err *as_tree(struct arena *arena, const struct object *object, json **ret)
 {
 	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
@@ -108,24 +94,40 @@ static err *as_tree(struct arena *arena, const struct object *object, json **ret
 	return json_parse(arena, "object", text.data, text.len, ret);
 }
 
+/* What users write of the metadata; apply's own note is no change. */
+static err *compare_notes(struct changes *c, const char *key, const json *from, const json *to)
+{
+	static json none = { .kind = JSON_OBJECT };
+	auto_str struct str path = STR_INIT(SENTENCE_MAX);
+	const json *now = json_get(json_get(from, "metadata"), key),
+		   *wanted = json_get(json_get(to, "metadata"), key);
+	size_t before = c->list.count;
+
+	str_addf(&path, "metadata.%s", key);
+	TRY(compare(c, &path, now ? now : &none, wanted ? wanted : &none));
+	for (size_t i = before; i < c->list.count; i++)
+		if (str_ends_with(c->list.items[i], "." APPLY_LAST))
+			c->list.items[i--] = c->list.items[--c->list.count];
+	return NULL;
+}
+
 static bool is_spec(const char *key)
 {
 	return !str_equal(key, "apiVersion") && !str_equal(key, "kind") && !str_equal(key, "metadata") &&
 	       !str_equal(key, "status");
 }
 
-static err *find_changes(struct arena *arena, const struct object *now, const struct object *wanted,
+static err *find_changes(struct arena *arena, const json *from, const struct object *wanted,
 			 struct strings *ret)
 {
 	struct changes c = { .arena = arena };
 	auto_str struct str path = STR_INIT(SENTENCE_MAX);
-	json *from, *to;
+	json *to;
 
 	TRY_ALLOC(arena, c.list.items, arena_array(arena, CHANGES_MAX, sizeof(char *)));
-	TRY(as_tree(arena, now, &from));
 	TRY(as_tree(arena, wanted, &to));
-	TRY(compare_added(&c, "labels", from, to));
-	TRY(compare_added(&c, "annotations", from, to));
+	TRY(compare_notes(&c, "labels", from, to));
+	TRY(compare_notes(&c, "annotations", from, to));
 	for (size_t i = 0; i < to->object.count; i++) {
 		const char *key = to->object.members[i].key;
 		if (is_spec(key))
@@ -133,6 +135,16 @@ static err *find_changes(struct arena *arena, const struct object *now, const st
 	}
 	*ret = c.list;
 	return NULL;
+}
+
+/* The object as `apply` would leave it: what others set, and what the manifest leaves open, stays. */
+static err *applied(struct arena *arena, const struct manifest_item *m, const json *live, struct object **ret)
+{
+	json *patch, *merged;
+
+	TRY(apply_patch(arena, apply_last(arena, live), m->tree, live, &patch));
+	TRY(patch_merge(arena, live, patch, &merged));
+	return object_decode_tree(arena, m->source, merged, kind_of(m->object), 0, ret);
 }
 
 /* ---- where instances would go ---- */
@@ -341,15 +353,6 @@ static err *plan_pod(struct planning *p, const struct object *now, const struct 
 
 /* ---- items ---- */
 
-/* A manifest that leaves the number of replicas open leaves what was scaled. */
-static void keep_replicas(const struct manifest_item *m, const struct object *now)
-{
-	if (!now || kind_of(m->object)->id != KIND_DEPLOYMENT || json_get(json_get(m->tree, "spec"), "replicas"))
-		return;
-	((struct deployment *)(void *)m->object)->spec.replicas =
-		((const struct deployment *)(const void *)now)->spec.replicas;
-}
-
 static err *plan_item(struct planning *p, const struct manifest_item *m, struct plan_item *item, bool *fits)
 {
 	struct object *wanted = m->object;
@@ -363,9 +366,11 @@ static err *plan_item(struct planning *p, const struct manifest_item *m, struct 
 		.name = wanted->metadata.name,
 		.action = PLAN_CREATE,
 	};
-	keep_replicas(m, now);
 	if (now) {
-		TRY(find_changes(p->arena, now, wanted, &item->changed));
+		json *live;
+		TRY(as_tree(p->arena, now, &live));
+		TRY(applied(p->arena, m, live, &wanted));
+		TRY(find_changes(p->arena, live, wanted, &item->changed));
 		item->action = item->changed.count ? PLAN_CHANGE : PLAN_NOTHING;
 	}
 	if (item->action == PLAN_NOTHING)

@@ -219,6 +219,27 @@ static void test_a_plan_names_what_changes(void **state)
 		    "\"changed\":[\"spec.replicas\"],\"placements\":[{\"node\":\"a\",\"instances\":1}]}],\"fits\":true}");
 }
 
+static void test_a_plan_sees_what_apply_would_take_away(void **state)
+{
+	struct cluster *c = *state;
+
+	cluster_create(c,
+		       "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"labels\":{"
+		       "\"a\":\"1\","
+		       "\"b\":\"2\",\"other\":\"x\"},\"annotations\":{\"kubectl.kubernetes.io/"
+		       "last-applied-configuration\":"
+		       "\"{\\\"metadata\\\":{\\\"labels\\\":{\\\"a\\\":\\\"1\\\",\\\"b\\\":\\\"2\\\"}}}\"}},"
+		       "\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"web:1\"}]}}");
+	assert_plan(
+		c,
+		list(c,
+		     "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":"
+		     "\"3\"}},\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"web:1\"}]}}"),
+		"{\"items\":[{\"kind\":\"Pod\",\"namespace\":\"default\",\"name\":\"p\",\"action\":"
+		"\"change\","
+		"\"changed\":[\"metadata.labels.a\",\"metadata.labels.b\"]}],\"fits\":true}");
+}
+
 static void test_a_plan_knows_the_claims_that_it_brings(void **state)
 {
 	struct cluster *c = *state;
@@ -299,6 +320,7 @@ int main(void)
 		TEST(test_a_missing_claim_is_named),
 		TEST(test_a_plan_says_where_instances_would_go),
 		TEST(test_a_plan_names_what_changes),
+		TEST(test_a_plan_sees_what_apply_would_take_away),
 		TEST(test_a_plan_knows_the_claims_that_it_brings),
 		TEST(test_a_plan_of_a_wrong_manifest_names_the_field),
 		TEST(test_a_drain_forecasts_each_pod),
