@@ -222,46 +222,136 @@ static bool same_taints(const struct node *a, const struct node *b)
 	return true;
 }
 
-/* A machine that has been taken over must not raise itself to a higher class. */
-static const char *node_changed(const struct object *now, const struct object *next)
+/* Those that placement or people trust to be true; the rest a node says of itself. */
+static bool is_trusted_label(const char *key)
 {
-	if (!now || !next)
+	return str_equal(key, STUBE_PROTECTION_CLASS) ||
+	       str_starts_with(key, "node-restriction.kubernetes.io/");
+}
+
+/* Every trusted label of a that b has not: its key. */
+static const char *trusted_label_lost(const struct string_map *a, const struct string_map *b)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (is_trusted_label(a->items[i].key) &&
+		    !str_equal(a->items[i].value, string_map_get(b, a->items[i].key)))
+			return a->items[i].key;
+	return NULL;
+}
+
+static const char *label_changed(struct str *why, const struct string_map *now, const struct string_map *next)
+{
+	const char *key = trusted_label_lost(now, next);
+
+	key = key ? key : trusted_label_lost(next, now);
+	if (!key)
 		return NULL;
+	str_addf(why, ": the label '%.200s' is an administrator's", key);
+	return why->data;
+}
+
+/* At its registration a node says of which class it is (docs/decisions/0087), and nothing else that is
+ * trusted. */
+static const char *registration(struct str *why, const struct string_map *labels)
+{
+	const struct string_pair class = { STUBE_PROTECTION_CLASS,
+					   string_map_get(labels, STUBE_PROTECTION_CLASS) };
+	const struct string_map none = { (struct string_pair *)&class, class.value ? 1 : 0 };
+
+	return label_changed(why, &none, labels);
+}
+
+/* An owner that is nowhere would have its Node collected, and its agent could register it anew, with another
+ * class; Events that a Deployment owned would stand in that one's way. */
+static bool same_owners(const struct object *now, const struct object *next)
+{
+	static const struct meta nobody;
+	const struct meta *a = now ? &now->metadata : &nobody, *b = &next->metadata;
+
+	if (a->owners.count != b->owners.count)
+		return false;
+	for (size_t i = 0; i < a->owners.count; i++)
+		if (!str_equal(a->owners.items[i].uid, b->owners.items[i].uid) ||
+		    a->owners.items[i].controller != b->owners.items[i].controller)
+			return false;
+	return true;
+}
+
+/* A machine that has been taken over must not raise itself to a higher class, or be taken for another one. */
+static const char *node_changed(struct str *why, const char *name, const struct object *now,
+				const struct object *next)
+{
+	const char *host = string_map_get(&next->metadata.labels, LABEL_HOSTNAME);
+
+	if (host && !str_equal(host, name) &&
+	    (!now || !str_equal(host, string_map_get(&now->metadata.labels, LABEL_HOSTNAME))))
+		return ": another '" LABEL_HOSTNAME "' than its name is an administrator's";
+	if (!now)
+		return registration(why, &next->metadata.labels);
 	if (!same_taints((const struct node *)(const void *)now, (const struct node *)(const void *)next))
 		return ": taints and cordon are an administrator's";
-	if (!str_equal(string_map_get(&now->metadata.labels, STUBE_PROTECTION_CLASS),
-		       string_map_get(&next->metadata.labels, STUBE_PROTECTION_CLASS)))
-		return ": the label '" STUBE_PROTECTION_CLASS "' is an administrator's";
-	return NULL;
+	return label_changed(why, &now->metadata.labels, &next->metadata.labels);
+}
+
+static bool is_of(const struct entry *e, const char *node)
+{
+	if (e->kind->id == KIND_POD)
+		return str_equal(((const struct pod *)(const void *)e->object)->spec.node_name, node);
+	return e->kind->id == KIND_NODE && str_equal(e->object->metadata.name, node);
 }
 
 static const char *event_of_own(const struct cache *cache, const char *node, const struct object *object)
 {
 	const struct object_reference *about = &((const struct event *)(const void *)object)->involved;
-	const struct entry *pod;
+	const char *namespace = about->namespace ? about->namespace : object->metadata.namespace;
+	const struct entry *by_uid = cache_get_uid(cache, about->uid), *pod;
 
 	if (str_equal(about->kind, "Node"))
 		return str_equal(about->name, node) ? NULL : ": it is about another node";
 	if (!str_equal(about->kind, "Pod") || !about->name)
 		return ": it is about neither its Pods nor itself";
-	pod = cache_get(cache, KIND_POD, about->namespace, about->name);
-	/* A Pod's last Event may come after it has gone. */
-	if (pod && !str_equal(((const struct pod *)(const void *)pod->object)->spec.node_name, node))
+	pod = cache_get(cache, KIND_POD, namespace, about->name);
+	/* A Pod's last Event may come after it has gone. Readers look for its uid, too. */
+	if ((pod && !is_of(pod, node)) || (by_uid && !is_of(by_uid, node)))
 		return ": it is about another node's Pod";
 	return NULL;
 }
 
-static const char *node_writes(const struct identity *who, const struct cache *cache, const struct access *a,
-			       const struct object *now, const struct object *next)
+/* Of what a node may make by itself, so that it cannot fill the store: bytes of an object. */
+static const char *too_large(struct str *why, const struct object *next)
 {
-	const char *why = NULL;
+	static const size_t most[KIND_COUNT] = {
+		[KIND_NODE] = 512 << 10,
+		[KIND_LEASE] = 16 << 10,
+		[KIND_EVENT] = 16 << 10,
+	};
+	size_t max = most[kind_of(next)->id];
+	auto_str struct str text = STR_INIT(max);
 
+	if (!max)
+		return NULL;
+	object_encode(&text, next, 0);
+	if (!text.failed)
+		return NULL;
+	str_addf(why, ": a node's may have %zu bytes", max);
+	return why->data;
+}
+
+static const char *node_writes(const struct identity *who, const struct cache *cache, const struct access *a,
+			       const struct object *now, const struct object *next, struct str *text)
+{
+	const char *why = next ? too_large(text, next) : NULL;
+
+	if (why)
+		return why;
+	if (next && !same_owners(now, next))
+		return ": owners are an administrator's";
 	switch (a->kind->id) {
 	case KIND_NODE:
 	case KIND_LEASE:
 		if (next && !str_equal(next->metadata.name, who->node))
 			return ": it is another node's";
-		return a->kind->id == KIND_NODE ? node_changed(now, next) : NULL;
+		return next && a->kind->id == KIND_NODE ? node_changed(text, who->node, now, next) : NULL;
 	case KIND_POD:
 		/* What was bound elsewhere meanwhile; and who may end it is not the agent's to decide. */
 		if (!str_equal(((const struct pod *)(const void *)now)->spec.node_name, who->node))
@@ -280,12 +370,13 @@ static const char *node_writes(const struct identity *who, const struct cache *c
 err *auth_write(const struct identity *who, const struct cache *cache, const struct access *access,
 		const struct object *now, const struct object *next)
 {
+	auto_str struct str text = STR_INIT(1024);
 	const char *why = NULL;
 
 	if (who->role == ROLE_ADMINISTRATOR)
 		return NULL;
 	if (who->role == ROLE_NODE)
-		why = node_writes(who, cache, access, now, next);
+		why = node_writes(who, cache, access, now, next, &text);
 	else
 		why = "";
 	return why ? forbidden(who, access, why) : NULL;

@@ -135,6 +135,16 @@ static void test_every_identity_may_what_the_golden_table_says(void **state)
 	"\"kind\":\"" kind "\",\"namespace\":\"default\",\"name\":\"" name "\"},\"reason\":\"R\",\"type\":\"Normal\"}"
 #define NODE_WITH(name, labels, spec)                                                                  \
 	"{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"" name "\",\"labels\":{" labels "}},\"spec\":{" spec "}}"
+#define OWNED_NODE(name)                                                          \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"" name \
+	"\",\"ownerReferences\":[{"                                               \
+	"\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"x\",\"uid\":\"x\",\"controller\":true}]}}"
+#define PLACELESS_EVENT(name)                                                                                \
+	"{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"e\",\"namespace\":\"default\"}," \
+	"\"involvedObject\":{"                                                                               \
+	"\"kind\":\"Pod\",\"name\":\"" name "\"},\"reason\":\"R\",\"type\":\"Normal\"}"
+#define HOST	   "\"kubernetes.io/hostname\":"
+#define RESTRICTED "\"node-restriction.kubernetes.io/a\":"
 #define CLASS "\"stube/protection-class\":"
 #define POD_ON(name, node, more)                                                                       \
 	"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name "\",\"namespace\":\"default\"" more "},\"spec\":{\"nodeName\":\"" \
@@ -153,26 +163,54 @@ static void test_a_node_writes_only_what_is_its_own(void **state)
 		{ KIND_NODE, VERB_CREATE, NULL, NODE_WITH("n1", CLASS "\"high\"", ""), NULL },
 		{ KIND_NODE, VERB_CREATE, NULL, NODE_WITH("n2", "", ""), ": it is another node's" },
 		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", "", ""), NODE_WITH("n1", "\"a\":\"b\"", ""), NULL },
-		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", CLASS "\"high\"", ""), NODE_WITH("n1", CLASS "\"very-high\"", ""),
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", CLASS "\"high\"", ""),
+		  NODE_WITH("n1", CLASS "\"very-high\"", ""),
 		  ": the label 'stube/protection-class' is an administrator's" },
 		{ KIND_NODE, VERB_UPDATE, NODE_WITH("n1", "", ""), NODE_WITH("n1", CLASS "\"high\"", ""),
 		  ": the label 'stube/protection-class' is an administrator's" },
-		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", "", "\"unschedulable\":true"), NODE_WITH("n1", "", ""),
-		  ": taints and cordon are an administrator's" },
-		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", "", "\"taints\":[{\"key\":\"a\",\"effect\":\"NoSchedule\"}]"), NODE_WITH("n1", "", ""),
-		  ": taints and cordon are an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", "", "\"unschedulable\":true"),
+		  NODE_WITH("n1", "", ""), ": taints and cordon are an administrator's" },
+		{ KIND_NODE, VERB_PATCH,
+		  NODE_WITH("n1", "", "\"taints\":[{\"key\":\"a\",\"effect\":\"NoSchedule\"}]"),
+		  NODE_WITH("n1", "", ""), ": taints and cordon are an administrator's" },
+		{ KIND_NODE, VERB_CREATE, NULL, NODE_WITH("n1", HOST "\"n1\"", ""), NULL },
+		{ KIND_NODE, VERB_CREATE, NULL, NODE_WITH("n1", HOST "\"n2\"", ""),
+		  ": another 'kubernetes.io/hostname' than its name is an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", HOST "\"n1\"", ""),
+		  NODE_WITH("n1", HOST "\"n2\"", ""),
+		  ": another 'kubernetes.io/hostname' than its name is an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", HOST "\"x\"", ""),
+		  NODE_WITH("n1", HOST "\"x\",\"a\":\"b\"", ""), NULL },
+		{ KIND_NODE, VERB_CREATE, NULL, NODE_WITH("n1", RESTRICTED "\"x\"", ""),
+		  ": the label 'node-restriction.kubernetes.io/a' is an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", RESTRICTED "\"x\"", ""),
+		  NODE_WITH("n1", RESTRICTED "\"y\"", ""),
+		  ": the label 'node-restriction.kubernetes.io/a' is an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", RESTRICTED "\"x\"", ""), NODE_WITH("n1", "", ""),
+		  ": the label 'node-restriction.kubernetes.io/a' is an administrator's" },
+		{ KIND_NODE, VERB_PATCH, NODE_WITH("n1", "", ""), OWNED_NODE("n1"),
+		  ": owners are an administrator's" },
+		{ KIND_NODE, VERB_CREATE, NULL, OWNED_NODE("n1"), ": owners are an administrator's" },
+		{ KIND_NODE, VERB_PATCH, OWNED_NODE("n1"), OWNED_NODE("n1"), NULL },
 		{ KIND_POD, VERB_DELETE, POD_ON("a", "n1", GOES), NULL, NULL },
 		{ KIND_POD, VERB_DELETE, POD_ON("a", "n1", ""), NULL, ": nobody has deleted it" },
 		{ KIND_POD, VERB_DELETE, POD_ON("a", "n2", GOES), NULL, ": it is another node's" },
-		{ KIND_POD, VERB_PATCH, POD_ON("a", "n2", ""), POD_ON("a", "n2", ""), ": it is another node's" },
+		{ KIND_POD, VERB_PATCH, POD_ON("a", "n2", ""), POD_ON("a", "n2", ""),
+		  ": it is another node's" },
 		{ KIND_POD, VERB_PATCH, POD_ON("a", "n1", ""), POD_ON("a", "n1", ""), NULL },
 		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Pod", "own"), NULL },
 		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Pod", "gone"), NULL },
-		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Pod", "other"), ": it is about another node's Pod" },
-		{ KIND_EVENT, VERB_PATCH, OWN_EVENT("Pod", "other"), OWN_EVENT("Pod", "own"), ": it is about another node's Pod" },
+		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Pod", "other"),
+		  ": it is about another node's Pod" },
+		{ KIND_EVENT, VERB_PATCH, OWN_EVENT("Pod", "other"), OWN_EVENT("Pod", "own"),
+		  ": it is about another node's Pod" },
+		{ KIND_EVENT, VERB_CREATE, NULL, PLACELESS_EVENT("other"),
+		  ": it is about another node's Pod" },
+		{ KIND_EVENT, VERB_CREATE, NULL, PLACELESS_EVENT("own"), NULL },
 		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Node", "n1"), NULL },
 		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Node", "n2"), ": it is about another node" },
-		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Deployment", "d"), ": it is about neither its Pods nor itself" },
+		{ KIND_EVENT, VERB_CREATE, NULL, OWN_EVENT("Deployment", "d"),
+		  ": it is about neither its Pods nor itself" },
 		{ KIND_CLAIM, VERB_PATCH, CLAIM("claim-own"), CLAIM("claim-own"), ": it only reads them" },
 	};
 	struct identity who;
