@@ -28,7 +28,8 @@ from_registry() { echo ".spec.containers[0].image = \"$IMAGE\" | ${1:-.}"; }
 	tell counts
 	eventually said 'select(.kind == "counts" and .pulls == 1)'
 	said "select(.uid == \"$B\" and .reason == \"Pulling\" and .message == \"pulling image '$IMAGE'\")"
-	jq -r 'select(.reason == "Pulled") | .message' "$WORK/out" | grep -Eq "^pulled image '$IMAGE' in [0-9]+\.[0-9]{3}s, [1-9][0-9]* bytes$"
+	jq -r 'select(.reason == "Pulled") | .message' "$WORK/out" > "$WORK/pulled"
+	grep -Eqx "pulled image '$IMAGE' in [0-9]+\.[0-9]{3} s, [1-9][0-9]* bytes" "$WORK/pulled"
 	# Another Pod finds it.
 	tell "$(pod "$TAG-d" "$SERVE" "$(from_registry)")"
 	eventually phase_is "$TAG-d" Running
