@@ -219,6 +219,8 @@ static err *choose_ids(struct making *m)
 		m->record.ids = m->request->ids;
 		return NULL;
 	}
+	if (m->request->join && m->request->join->user)
+		return err_new(EINVAL, "a joined user namespace has ids of its own, which nobody named");
 	if (place_is_root())
 		return ids_take(m->l->base_fd, m->record.name, still_there, m->l, &m->record.ids);
 	/* Inside a rootless caller's user namespace: all of its ids, once more, below it. */

@@ -12,6 +12,7 @@ struct local {
 	int run_fd, data_fd;                /* the same, open */
 	int base_run_fd, base_fd;           /* RUN and DATA: what all containers share */
 	char programs[PATH_MAX];
+	bool counts_starts; /* one that may have been started is never taken for one that was not */
 };
 
 /* The folders of one container; -1: not there. */

@@ -215,7 +215,7 @@ static err *settle_locked(struct local *l, const char *name, const struct local_
 		TRY(runtime_delete(&r));
 	if (!ended && !ran && !rebooted)
 		return local_erase(l, name);
-	if (!ended && ran && running.started == 0)
+	if (!ended && ran && running.started == 0 && !l->counts_starts)
 		return local_erase(l, name);
 	if (!ended)
 		TRY(record_lost(d, running.started, rebooted ? "the machine was restarted" :

@@ -108,6 +108,7 @@ err *local_open_folder(const char *programs, const char *folder, struct local **
 	else
 		TRY(own_folder(l->programs));
 	TRY(open_places(l, folder));
+	l->counts_starts = folder != NULL;
 	*ret = TAKE(l);
 	return NULL;
 }

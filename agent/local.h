@@ -68,7 +68,8 @@ struct local;
  * stube-runtime lie, NULL: that of this program. */
 err *local_open(const char *programs, struct local **ret) MUST_CHECK;
 /* The same for the containers of RUN/FOLDER/containers and DATA/FOLDER/containers; they share pinned layers and id
- * ranges with all others. */
+ * ranges with all others. There, a container whose monitor was killed while it was being started has ended, in a way
+ * that nobody knows; it does not vanish as if it had never run. */
 err *local_open_folder(const char *programs, const char *folder, struct local **ret) MUST_CHECK;
 void local_free(struct local *l);
 DEFINE_CLEANUP(struct local *, local_free)

@@ -186,10 +186,6 @@ static void sandbox_made(struct entry *e, struct job *j)
 {
 	struct watched *w = &e->sandbox;
 
-	if (j->ids.size > 0 && e->ids.size == 0) {
-		e->ids = j->ids;
-		e->dirty = true;
-	}
 	if (!j->error) {
 		w->failures = 0;
 		w->retry_at = 0;
@@ -244,6 +240,10 @@ static void finish(struct job *j)
 	pods_entry_due(e);
 	if (j->error && j->record.len > 0)
 		e->dirty = true;
+	if (j->ids.size > 0 && e->ids.size == 0) {
+		e->ids = j->ids;
+		e->dirty = true;
+	}
 	switch (j->kind) {
 	case JOB_LOOK:
 		looked(e, j);

@@ -235,6 +235,14 @@ static bool owner_exists(const char *owner, void *arg)
 	return local_owner_exists(arg, owner);
 }
 
+/* The range that the Pod has, or a new one. The record may not know it yet: an agent was killed in between. */
+static err *take_ids(struct job *j)
+{
+	if (j->object->pod->spec.host_users || j->ids.size > 0)
+		return NULL;
+	return ids_take(local_base_fd(j->p->local), j->uid, owner_exists, j->p->local, &j->ids);
+}
+
 static err *make_sandbox(struct job *j)
 {
 	struct pods *p = j->p;
@@ -246,8 +254,7 @@ static err *make_sandbox(struct job *j)
 	j->error_reason = "CreatePodSandboxError";
 	TRY(write_record(j));
 	TRY(open_pod(j, &fd));
-	if (!pod->spec.host_users)
-		TRY(ids_take(local_base_fd(p->local), j->uid, owner_exists, p->local, &j->ids));
+	TRY(take_ids(j));
 	TRY(volumes_make(fd, &pod->spec));
 	if (j->sandbox_attempt > 1)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt - 1, name)));
@@ -310,6 +317,7 @@ static err *start_container(struct job *j)
 
 	j->error_reason = "CreateContainerError";
 	TRY(write_record(j));
+	TRY(take_ids(j));
 	TRY(arena_new(64 << 20, &arena));
 	/* The attempt before stays, for its log and its end. */
 	if (attempt > 2)
@@ -322,6 +330,17 @@ static err *start_container(struct job *j)
 	if (!e) {
 		j->error_reason = "RunContainerError";
 		e = monitor_start_container(sock);
+	}
+	if (e && (e->code == EPIPE || e->code == ECONNRESET)) {
+		/* Its monitor was killed before it could answer: it may have run. */
+		fd_clear(&sock);
+		err *unseen = keep_result(j, name, &sock);
+		if (!unseen && j->seen[0].state != DECIDE_NONE) {
+			err_free(e);
+			return NULL;
+		}
+		err_free(unseen);
+		return e;
 	}
 	if (e) {
 		fd_clear(&sock);
@@ -343,9 +362,8 @@ static err *remove_all(struct job *j)
 			TRY(remove_local(p, pods_local_name(j->uid, (int)i, a, name)));
 	for (uint32_t a = j->sandbox_attempt > 2 ? j->sandbox_attempt - 2 : 1; a <= j->sandbox_attempt; a++)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, a, name)));
-	/* A range that was taken is not in the record when the agent was killed in between. */
-	if (!j->object->pod->spec.host_users && j->ids.size == 0 && local_owner_exists(p->local, j->uid))
-		TRY(ids_take(local_base_fd(p->local), j->uid, owner_exists, p->local, &j->ids));
+	if (local_owner_exists(p->local, j->uid))
+		TRY(take_ids(j));
 	if (j->ids.size > 0)
 		TRY(ids_give(local_base_fd(p->local), j->uid, j->ids));
 	/* The record goes last, and with one stroke: until then a killed remove is seen and done again. */
