@@ -285,6 +285,9 @@ static const struct {
 	{ "/livez",          false, "GET",  alive },
 	{ "/readyz",         false, "GET",  ready },
 	{ "/metrics",        false, "GET",  figures },
+	{ "/apis/stube/v1/explain/namespaces/", true, "GET", report_explain },
+	{ "/apis/stube/v1/drain/", true, "GET", report_drain },
+	{ "/apis/stube/v1/plan", false, "POST", report_plan },
 	{ "/apis/",          true,  "GET",  group_or_resources },
 };
 /* clang-format on */

@@ -64,6 +64,11 @@ err *body_delete_options(struct call *c, struct delete_options *ret) MUST_CHECK;
 /* ---- scheduler/api-discovery.c: paths that are no objects. False: there is no such path ---- */
 bool discovery_answer(struct call *c, const char *method, const char *path);
 
+/* ---- scheduler/api-report.c: `rest` is what follows the row's path ---- */
+err *report_explain(struct call *c, const char *rest) MUST_CHECK;
+err *report_drain(struct call *c, const char *rest) MUST_CHECK;
+err *report_plan(struct call *c, const char *rest) MUST_CHECK;
+
 /* ---- scheduler/watch.c ---- */
 err *watches_begin(struct watches *w, struct call *c) MUST_CHECK;
 size_t watches_count(const struct watches *w);
