@@ -175,11 +175,13 @@ static err *answer_error(const struct api_client *c, const struct call *call, co
 {
 	err *e = status_decode(r->status, r->error_body.data, r->error_body.len);
 
-	/* What was asked for is named already; an agent says what else is not there. */
-	if (e && e->code == ENOENT && !call->sink && call->subject.kind && call->subject.name && !str_equal(call->method, "POST") &&
+	/* Who is there or not is named already; an agent says what else. */
+	bool posted = str_equal(call->method, "POST");
+	int usual = posted ? EEXIST : ENOENT;
+	if (e && e->code == usual && !call->sink && call->subject.kind && call->subject.name &&
 	    strstr(r->error_body.data, "\"Status\"")) {
 		err_free(e);
-		e = err_new(ENOENT, "not found");
+		e = err_new(usual, posted ? "already exists" : "not found");
 	}
 	return client_error(c, &call->subject, e);
 }
