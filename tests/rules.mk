@@ -1,8 +1,10 @@
 # tests/rules.mk: benchmarks, side by side with the peers that are installed; programs of the tests.
 bench-runtime: all
 	$(Q)tests/bench/runtime.sh
-bench: bench-runtime
-.PHONY: bench bench-runtime
+bench-agent: all
+	$(Q)tests/bench/agent.sh
+bench: bench-runtime bench-agent
+.PHONY: bench bench-runtime bench-agent
 
 # The registry client as a command line, for tests/integration/registry*.bats.
 REGISTRY_DRIVER := $(O)/tests/registry/driver

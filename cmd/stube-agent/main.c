@@ -88,7 +88,7 @@ static err *open_log(const struct agent_args *a)
 			a->debug ? LOG_LEVEL_DEBUG : a->quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
-/* --config, $STUBE_CONFIG, the default file; without any the scheduler of this machine. */
+/* --config, $STUBE_CONFIG, the default file; without any the scheduler of this machine, which may start after us. */
 static err *load_config(struct arena *arena, const struct agent_args *a, const char *run, struct node_options *o)
 {
 	const char *path = a->config ? a->config : getenv("STUBE_CONFIG");
@@ -103,8 +103,8 @@ static err *load_config(struct arena *arena, const struct agent_args *a, const c
 	}
 	TRY_ALLOC(arena, server, arena_printf(arena, "unix://%s/scheduler.sock", run));
 	if (stat(server + strlen("unix://"), &st) < 0)
-		return err_hint(err_new(ENOENT, "neither '" CONFIG_DEFAULT "' nor '%s' is there", server + strlen("unix://")),
-				"Make a node's configuration with `stube pki`, or start a cluster with `stube up`.");
+		log_warning("neither " CONFIG_DEFAULT " nor a scheduler of this machine is there yet", "socket",
+			    server + strlen("unix://"), NULL);
 	o->api = (struct api_config){ .name = "local", .server = server, .namespace = "default" };
 	return NULL;
 }
