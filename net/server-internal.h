@@ -160,6 +160,9 @@ const char *target_parse(struct server_request *r, const char *target);
 void stream_gone(struct stream *s);   /* the other side has gone: ends as soon as it can */
 void stream_closed(struct stream *s); /* its request has ended */
 
+/* net/server-upgrade.c */
+bool upgrade_check(struct server_request *r, const char *const *subprotocols, const char **ret_chosen);
+
 /* net/server-websocket.c */
 void websocket_gone(struct websocket *w);   /* the other side has gone: ends as soon as it can */
 void websocket_hung_up(struct websocket *w); /* but what it has sent may still be on its way to us */

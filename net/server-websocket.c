@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -186,29 +185,6 @@ static void violation(struct websocket *w, unsigned code, const char *why)
 	websocket_close(w, code, why);
 }
 
-static bool is_utf8(const uint8_t *s, size_t len)
-{
-	for (size_t i = 0; i < len;) {
-		uint8_t c = s[i];
-		size_t more = c < 0x80		      ? 0
-			      : c >= 0xc2 && c < 0xe0 ? 1
-			      : c >= 0xe0 && c < 0xf0 ? 2
-			      : c >= 0xf0 && c < 0xf5 ? 3
-						      : 4;
-		if (more == 4 || len - i <= more)
-			return false;
-		for (size_t k = 1; k <= more; k++)
-			if ((s[i + k] & 0xc0) != 0x80)
-				return false;
-		/* Overlong forms, surrogates, beyond U+10FFFF. */
-		if ((c == 0xe0 && s[i + 1] < 0xa0) || (c == 0xed && s[i + 1] > 0x9f) ||
-		    (c == 0xf0 && s[i + 1] < 0x90) || (c == 0xf4 && s[i + 1] > 0x8f))
-			return false;
-		i += more + 1;
-	}
-	return true;
-}
-
 static void take_close(struct websocket *w, const uint8_t *bytes, size_t len)
 {
 	unsigned code = len >= 2 ? (unsigned)bytes[0] << 8 | bytes[1] : CLOSE_NO_CODE;
@@ -237,7 +213,7 @@ static void take_data(struct websocket *w, const struct ws_frame *f, const uint8
 		return;
 	bool binary = w->kind == WS_BINARY;
 	w->kind = WS_CONTINUATION;
-	if (!binary && !is_utf8((const uint8_t *)w->message.data, w->message.len)) {
+	if (!binary && !ws_is_utf8(w->message.data, w->message.len)) {
 		violation(w, CLOSE_NOT_UTF8, "text is not UTF-8");
 		return;
 	}
@@ -377,59 +353,6 @@ static void on_later(void *user)
 
 /* ---- handshake ---- */
 
-/* Whether a list with commas has the word, in any case. */
-static bool has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = list; p && *p;) {
-		p += strspn(p, " \t,");
-		size_t n = strcspn(p, " \t,");
-		if (n == len && strncasecmp(p, word, n) == 0)
-			return true;
-		p += n;
-	}
-	return false;
-}
-
-static const char *choose(const char *offered, const char *const *ours)
-{
-	for (; ours && *ours; ours++)
-		if (has_word(offered, *ours))
-			return *ours;
-	return NULL;
-}
-
-/* 0, or the status of the refusal. */
-static int check(const struct server_request *r, const char **ret_why)
-{
-	const char *key = request_header(r, "Sec-WebSocket-Key");
-
-	*ret_why = "a WebSocket is wanted here";
-	if (!has_word(request_header(r, "Upgrade"), "websocket") ||
-	    !has_word(request_header(r, "Connection"), "upgrade"))
-		return 426;
-	*ret_why = "version 13 of WebSocket is wanted here";
-	if (!has_word(request_header(r, "Sec-WebSocket-Version"), "13"))
-		return 426;
-	*ret_why = "Sec-WebSocket-Key is not 16 bytes in base64";
-	if (r->head || strcmp(r->method, "GET") != 0 || !key || strlen(key) != 24 ||
-	    strcmp(key + 22, "==") != 0)
-		return 400;
-	return 0;
-}
-
-static void refuse(struct server_request *r, int status, const char *why)
-{
-	static const char *const upgrade[] = { "Upgrade: websocket", "Sec-WebSocket-Version: 13", NULL };
-	auto_str struct str text = STR_INIT(16 * 1024);
-	const char *type = "text/plain; charset=utf-8";
-
-	if (r->connection)
-		refusal_text(r->connection->server, status, why, &text, &type);
-	request_answer(r, status, type, text.data, text.len, status == 426 ? upgrade : NULL);
-}
-
 static void begin(void *user, struct MHD_Connection *mhd UNUSED, void *context UNUSED, const char *extra,
 		  size_t extra_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *urh)
 {
@@ -475,17 +398,10 @@ static struct MHD_Response *response_of(struct websocket *w, const char *key)
 struct websocket *request_websocket(struct server_request *r, const char *const *subprotocols,
 				    websocket_fn *message, loop_fn *closed, void *user)
 {
-	const char *why = "", *chosen = choose(request_header(r, "Sec-WebSocket-Protocol"), subprotocols);
-	int status = check(r, &why);
+	const char *chosen = NULL;
 
-	if (!status && subprotocols && !chosen) {
-		status = 400;
-		why = "none of the subprotocols is known here";
-	}
-	if (status || !r->connection) {
-		refuse(r, status ? status : 400, why);
+	if (!upgrade_check(r, subprotocols, &chosen))
 		return NULL;
-	}
 	struct websocket *w = calloc(1, sizeof(*w));
 	if (!w)
 		abort();

@@ -97,6 +97,44 @@ void ws_mask(uint8_t *bytes, size_t len, const uint8_t mask[static 4], size_t of
 		bytes[i] ^= mask[(offset + i) % 4];
 }
 
+/* The first byte says how many follow, and what the second may be (RFC 3629, section 4). */
+static const struct {
+	uint8_t first, last, more, second_min, second_max;
+} sequences[] = {
+	{ 0x00, 0x7f, 0, 0x80, 0xbf }, { 0xc2, 0xdf, 1, 0x80, 0xbf }, { 0xe0, 0xe0, 2, 0xa0, 0xbf },
+	{ 0xe1, 0xec, 2, 0x80, 0xbf }, { 0xed, 0xed, 2, 0x80, 0x9f }, { 0xee, 0xef, 2, 0x80, 0xbf },
+	{ 0xf0, 0xf0, 3, 0x90, 0xbf }, { 0xf1, 0xf3, 3, 0x80, 0xbf }, { 0xf4, 0xf4, 3, 0x80, 0x8f },
+};
+
+/* Bytes of the character at s, or 0. */
+static size_t character(const uint8_t *s, size_t len)
+{
+	size_t row = 0;
+
+	while (row < ARRAY_LEN(sequences) && (*s < sequences[row].first || *s > sequences[row].last))
+		row++;
+	if (row == ARRAY_LEN(sequences) || len <= sequences[row].more)
+		return 0;
+	for (size_t i = 1; i <= sequences[row].more; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if (sequences[row].more && (s[1] < sequences[row].second_min || s[1] > sequences[row].second_max))
+		return 0;
+	return sequences[row].more + 1u;
+}
+
+bool ws_is_utf8(const void *bytes, size_t len)
+{
+	const uint8_t *s = bytes;
+
+	for (size_t n; len; s += n, len -= n) {
+		n = character(s, len);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 void ws_accept(const char *key, char out[static 29])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];

@@ -22,6 +22,8 @@ bool ws_parse(const uint8_t *bytes, size_t len, bool from_client, struct ws_fram
 /* Bytes written to out[14]. mask: NULL from a server. */
 size_t ws_head(bool fin, enum ws_opcode opcode, uint64_t length, const uint8_t *mask, uint8_t out[static 14]);
 void ws_mask(uint8_t *bytes, size_t len, const uint8_t mask[static 4], size_t offset);
+/* What a text message must be (RFC 3629: no overlong form, no surrogate). */
+bool ws_is_utf8(const void *bytes, size_t len);
 /* Sec-WebSocket-Accept of a key, 28 characters. */
 void ws_accept(const char *key, char out[static 29]);
 

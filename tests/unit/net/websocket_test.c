@@ -113,6 +113,39 @@ static void test_a_mask_hides_and_shows(void **state)
 	assert_memory_equal(hello, "Hello", 5);
 }
 
+static void test_text_is_utf_8(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{ "", true },
+		{ "plain", true },
+		{ "\xc3\xbc \xe2\x82\xac \xf0\x9f\x98\x80", true },
+		{ "\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+		  true },
+		{ "\x80", false }, /* begins in the middle */
+		{ "\xc3", false }, /* ends in the middle */
+		{ "\xe2\x82", false },
+		{ "\xf0\x9f\x98", false },
+		{ "\xc3x", false },
+		{ "\xe2\x82x", false },
+		{ "\xc0\x80", false }, /* overlong */
+		{ "\xc1\xbf", false },
+		{ "\xe0\x9f\xbf", false },
+		{ "\xf0\x8f\xbf\xbf", false },
+		{ "\xed\xa0\x80", false },     /* surrogate */
+		{ "\xf4\x90\x80\x80", false }, /* beyond U+10FFFF */
+		{ "\xf5\x80\x80\x80", false },
+		{ "\xff", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(ws_is_utf8(rows[i].text, strlen(rows[i].text)), rows[i].good);
+	assert_true(ws_is_utf8("a\0b", 3));
+}
+
 static void test_the_accepting_key_is_the_one_of_the_rfc(void **state)
 {
 	char out[29];
@@ -128,6 +161,7 @@ int main(void)
 		cmocka_unit_test(test_heads_are_read_and_written),
 		cmocka_unit_test(test_what_the_rfc_forbids_is_refused),
 		cmocka_unit_test(test_a_mask_hides_and_shows),
+		cmocka_unit_test(test_text_is_utf_8),
 		cmocka_unit_test(test_the_accepting_key_is_the_one_of_the_rfc),
 	};
 
