@@ -72,6 +72,9 @@ err *output_object(const struct object *object, enum output output) MUST_CHECK;
 /* Any JSON text as JSON or YAML. */
 err *output_json(const char *text, size_t len, enum output output) MUST_CHECK;
 
+/* The newest last: as they happened, by the clocks of those who tell them. */
+void events_sort(struct object_list *events);
+
 /* "deployment/web": how objects are named in messages and by --output name. */
 void object_label(const struct object *object, struct str *out);
 

@@ -236,13 +236,6 @@ static void describe_meta(const struct object *o, struct str *out)
 
 /* ---- events ---- */
 
-static int by_time(const void *a, const void *b)
-{
-	const struct event *x = *(const struct event *const *)a, *y = *(const struct event *const *)b;
-
-	return x->last.nsec < y->last.nsec ? -1 : x->last.nsec > y->last.nsec;
-}
-
 static err *events(struct cluster *c, const struct object *o)
 {
 	auto_rows struct rows *rows = NULL;
@@ -257,7 +250,7 @@ static err *events(struct cluster *c, const struct object *o)
 		     &query, &list));
 	if (list.count == 0)
 		return NULL;
-	qsort(list.items, list.count, sizeof(*list.items), by_time);
+	events_sort(&list);
 	TRY(rows_new(&kinds[KIND_EVENT], false, false, &rows));
 	for (size_t i = 0; i < list.count; i++)
 		rows_add(rows, list.items[i]);

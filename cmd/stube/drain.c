@@ -201,15 +201,15 @@ static err *drain(struct cluster *c, const struct drain_args *a, const char *nod
 	struct drain_forecast f;
 	struct object_list pods;
 
+	TRY(list_pods(c, c->arena, node, &pods));
+	if (!a->force)
+		TRY(check_owners(&pods, node));
 	TRY(forecast(c, node, &answer, &f));
 	if (!f.fits && !a->force) {
 		print_forecast(&f);
 		return err_hint(err_new(EBUSY, "drain node '%s': some of its Pods find no other place", node),
 				"Add --force to end them all the same; they wait until there is one.");
 	}
-	TRY(list_pods(c, c->arena, node, &pods));
-	if (!a->force)
-		TRY(check_owners(&pods, node));
 	TRY(node_empty(c, node, a->timeout));
 	printf("node/%s drained\n", node);
 	return NULL;

@@ -56,19 +56,6 @@ static bool is_table(const struct getting *g)
 	return g->output == OUTPUT_TABLE || g->output == OUTPUT_WIDE;
 }
 
-static int by_time(const void *a, const void *b)
-{
-	const struct event *x = *(const struct event *const *)a, *y = *(const struct event *const *)b;
-	int64_t left = x->last.nsec ? x->last.nsec : x->metadata.creation.nsec;
-	int64_t right = y->last.nsec ? y->last.nsec : y->metadata.creation.nsec;
-
-	if (left != right)
-		return left < right ? -1 : 1;
-	/* Several within a second: in the order of their making. */
-	return strverscmp(x->metadata.resource_version ? x->metadata.resource_version : "",
-			  y->metadata.resource_version ? y->metadata.resource_version : "");
-}
-
 /* All objects that a target means: one by name, or a list. */
 static err *fetch(const struct getting *g, const struct target *t, struct object_list *ret)
 {
@@ -78,7 +65,7 @@ static err *fetch(const struct getting *g, const struct target *t, struct object
 	if (!t->name) {
 		TRY(api_list(g->c->client, g->c->arena, t->kind, namespace, &query, ret));
 		if (t->kind->id == KIND_EVENT)
-			qsort(ret->items, ret->count, sizeof(*ret->items), by_time);
+			events_sort(ret);
 		return NULL;
 	}
 	TRY_ALLOC(g->c->arena, ret->items, arena_array(g->c->arena, 1, sizeof(*ret->items)));

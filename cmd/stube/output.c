@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/event.h"
 #include "api/yaml.h"
 #include "base/fd.h"
 #include "cmd/stube/cluster.h"
@@ -25,6 +26,29 @@ void object_label(const struct object *object, struct str *out)
 
 	str_addf(out, "%s/%s", kind ? kind->singular : object->kind,
 		 object->metadata.name ? object->metadata.name : object->metadata.generate_name);
+}
+
+static int64_t time_of(const struct event *e)
+{
+	if (e->count <= 1 && e->event_time.nsec)
+		return e->event_time.nsec;
+	return e->last.nsec ? e->last.nsec : e->metadata.creation.nsec;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct event *x = *(const struct event *const *)a, *y = *(const struct event *const *)b;
+	int64_t left = time_of(x), right = time_of(y);
+
+	if (left != right)
+		return left < right ? -1 : 1;
+	return strverscmp(x->metadata.resource_version ? x->metadata.resource_version : "",
+			  y->metadata.resource_version ? y->metadata.resource_version : "");
+}
+
+void events_sort(struct object_list *events)
+{
+	qsort(events->items, events->count, sizeof(*events->items), by_time);
 }
 
 static err *print(struct str *out)

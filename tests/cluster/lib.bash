@@ -114,17 +114,18 @@ cluster_left() {
 
 cluster_teardown() {
 	local pid monitor i left
+	# Killed in the middle of their work: pins of layers stay, as after a crash, and go here.
 	for pid in "${AGENT[@]}" ${SCHEDULER:-}; do kill -KILL "$pid" 2> /dev/null || true; done
 	for monitor in $(cluster_monitors); do
 		for pid in $(below "$monitor") "$monitor"; do kill -KILL "$pid" 2> /dev/null || true; done
 	done
+	grep -F " $WORK/" /proc/self/mountinfo | awk '{ print $5 }' | sort -r | xargs -r umount -l
 	for ((i = 0; i < 50; i++)); do
 		left=$(cluster_left)
 		[ -n "$left" ] || break
 		sleep 0.1
 	done
 	[ -z "$left" ] || echo "left behind: $left"
-	grep -F " $WORK/" /proc/self/mountinfo | awk '{ print $5 }' | sort -r | xargs -r umount -l
 	rm -rf "$WORK"
 	[ -z "$left" ]
 }
