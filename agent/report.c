@@ -94,7 +94,7 @@ err *report_event(struct arena *arena, const char *node, const struct out_item *
 	ret->message = item->body;
 	ret->type = item->warning ? "Warning" : "Normal";
 	ret->source = (struct event_source){ EVENT_SOURCE, node };
-	ret->first.nsec = item->first;
+	ret->first.nsec = ret->event_time.nsec = item->first;
 	ret->last.nsec = item->last;
 	ret->count = item->count;
 	ret->reporting_component = EVENT_SOURCE;

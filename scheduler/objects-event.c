@@ -73,7 +73,8 @@ static err *tell(struct objects *o, struct arena *arena, const struct object *ab
 	event->message = message;
 	event->type = warning ? "Warning" : "Normal";
 	event->source.component = event->reporting_component = "stube-scheduler";
-	event->first.nsec = event->last.nsec = clock_real();
+	/* Whole seconds for people; the finer time puts a Pod's story in order. */
+	event->first.nsec = event->last.nsec = event->event_time.nsec = clock_real();
 	event->count = 1;
 	return objects_create(o, object, &w);
 }
