@@ -240,6 +240,8 @@ unsigned link_relist(struct link *l)
 
 void link_register_again(struct link *l)
 {
+	if (!l)
+		return;
 	pthread_mutex_lock(&l->lock);
 	l->register_again = true;
 	pthread_cond_broadcast(&l->changed);

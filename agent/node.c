@@ -163,6 +163,16 @@ static err *choose_name(struct node_run *r, const char *wanted)
 	return NULL;
 }
 
+/* Labels and taints that are wrong end the start, not every try to register. */
+static err *check_options(const struct node_options *o)
+{
+	auto_arena struct arena *arena = NULL;
+	struct node node;
+
+	TRY(arena_new(16 << 20, &arena));
+	return node_observe(arena, o, &node);
+}
+
 static void on_signal(int signal, void *user)
 {
 	struct node_run *r = user;
@@ -170,6 +180,15 @@ static void on_signal(int signal, void *user)
 	log_info("stopping; containers go on", "signal", signal == SIGTERM ? "TERM" : "INT", NULL);
 	loop_stopping(r->agent.loop);
 	loop_stop(r->agent.loop, NULL);
+}
+
+/* Registers again, too, which does no harm: labels that somebody changed are ours again. */
+static void on_hangup(int signal, void *user)
+{
+	struct node_run *r = user;
+
+	(void)signal;
+	link_register_again(r->agent.link);
 }
 
 static err *open_pods(struct node_run *r)
@@ -199,11 +218,13 @@ static err *begin(struct node_run *r)
 	const struct node_options *o = a->options;
 
 	TRY(choose_name(r, o->name));
+	TRY(check_options(o));
 	if (o->address || observe_address(o->api.server, r->address, sizeof(r->address)))
 		a->address = o->address ? o->address : r->address;
 	TRY(loop_new(&a->loop));
 	TRY(loop_signal(a->loop, SIGTERM, on_signal, r));
 	TRY(loop_signal(a->loop, SIGINT, on_signal, r));
+	TRY(loop_signal(a->loop, SIGHUP, on_hangup, r));
 	a->outbox = outbox_new();
 	if (!a->outbox)
 		return err_oom();

@@ -176,7 +176,7 @@ static const struct cli_command agent_main = {
 		 "Labels given here are set at each start.\n"
 		 "\n"
 		 "A configuration that changes on the disk (renewed certificates) is read again\n"
-		 "within a third of the lease's duration.\n"
+		 "within a third of the lease's duration, or at once after SIGHUP.\n"
 		 "\n"
 		 "Exit status:\n"
 		 "  0  it was asked to end; check: services can run here\n"

@@ -256,6 +256,32 @@ teardown() { cluster_teardown; }
 	eventually no_pod future
 }
 
+@test "an evicted Pod ends in order and goes, and the node gets none while it is cordoned" {
+	agent_start
+	eventually node_ready
+	apply web 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+	eventually runs web
+	pid=$(pid "$(uid_of web)" 0)
+	api PATCH "$NODES/one" '{"spec":{"unschedulable":true}}' application/merge-patch+json > /dev/null
+	api POST "$PODS/web/eviction" '{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"web"}}' > /dev/null
+	eventually no_pod web
+	[ ! -d "/proc/$pid" ]
+	eventually no_containers
+}
+
+@test "a hang-up signal has the configuration read and the labels set again; the services do not notice" {
+	agent_start --label a=1
+	eventually node_ready
+	apply web 'exec sleep 1000'
+	eventually runs web
+	pid=$(pid "$(uid_of web)" 0)
+	api PATCH "$NODES/one" '{"metadata":{"labels":{"a":"2"}}}' application/merge-patch+json > /dev/null
+	kill -HUP "$AGENT"
+	relabelled() { [ "$(api GET "$NODES/one" | jq -r .metadata.labels.a)" = 1 ]; }
+	eventually relabelled
+	[ -d "/proc/$pid" ]
+}
+
 @test "the socket is for root; methods and paths that are not there are refused as the API does" {
 	agent_start
 	[ "$(stat -c %a "$STUBE_RUN/agent.sock")" = 600 ]
