@@ -115,6 +115,20 @@ static UNUSED int at_unmake(void **state)
 	return rmdir(at.dir);
 }
 
+/* Callbacks of the loop in so many milliseconds of silence, once what came before is done. */
+static UNUSED uint64_t at_turns_of_silence(int ms)
+{
+	uint64_t turns = 0, now = 1;
+
+	while (turns != now) {
+		turns = now;
+		poll(NULL, 0, 50);
+		now = loop_turns(at.loop);
+	}
+	poll(NULL, 0, ms);
+	return loop_turns(at.loop) - turns;
+}
+
 /* ---- raw clients; a silent server fails a test after ten seconds ---- */
 
 static UNUSED int raw_connect(void)

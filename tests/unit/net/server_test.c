@@ -1,6 +1,8 @@
 /* tests/unit/net/server_test.c: requests, their limits, late answers and their ends, over plain sockets. */
 #include "tests/unit/net/server.h"
 
+#include <sys/resource.h>
+
 /* ---- a handler that shows what it sees ---- */
 
 static struct server_request *waiting[8];
@@ -289,6 +291,38 @@ static void test_an_address_has_its_share_of_connections(void **state)
 	assert_string_equal(raw_body(&in), "too many connections from this address\n");
 }
 
+/* The listening socket stays readable, and may keep nobody busy. */
+static void test_without_descriptors_connections_wait_and_the_loop_rests(void **state)
+{
+	struct rlimit limit, low;
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	auto_str struct str in = STR_INIT(1 << 16);
+	int fds[256], count = 0;
+	auto_close int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	at_start((struct server_options){ .listen_fd = -1, .handler = handle });
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = (struct rlimit){ .rlim_cur = 200, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while ((fds[count] = dup(client)) >= 0)
+		count++;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	a.sin_port = htons(at.port);
+	int r = connect(client, (struct sockaddr *)&a, sizeof(a));
+	uint64_t before = loop_turns(at.loop);
+	poll(NULL, 0, 300);
+	uint64_t turns = loop_turns(at.loop) - before;
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_int_equal(r, 0);
+	assert_in_range(turns, 0, 10);
+	raw_send(client, "GET / HTTP/1.1\r\n" HOST);
+	raw_all(client, &in);
+	assert_int_equal(raw_status(&in), 200);
+}
+
 /* ---- late answers ---- */
 
 static void answer_first(void *user)
@@ -365,10 +399,7 @@ static void test_a_waiting_request_costs_nothing(void **state)
 	fd = raw_connect();
 	raw_send(fd, "GET /late HTTP/1.1\r\n" HOST);
 	wait_until(waiting_count == 1);
-	poll(NULL, 0, 50);
-	uint64_t before = loop_turns(at.loop);
-	poll(NULL, 0, 300);
-	assert_in_range(loop_turns(at.loop) - before, 0, 1);
+	assert_in_range(at_turns_of_silence(300), 0, 1);
 	at_call(answer_first, NULL);
 }
 
@@ -467,6 +498,7 @@ int main(void)
 		TEST(test_a_slow_request_ends),
 		TEST(test_too_many_connections_are_turned_away),
 		TEST(test_an_address_has_its_share_of_connections),
+		TEST(test_without_descriptors_connections_wait_and_the_loop_rests),
 		TEST(test_an_answer_may_come_later),
 		TEST(test_a_client_that_hangs_up_is_noticed),
 		TEST(test_a_server_may_end_while_answers_are_awaited),
