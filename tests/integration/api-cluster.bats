@@ -5,7 +5,7 @@ load agent
 
 setup() {
 	cluster_setup
-	DRIVER=$PWD/build/release/tests/api/driver
+	DRIVER=${API_DRIVER:-$PWD/build/release/tests/api/driver}
 	config local "unix://$SOCKET"
 }
 teardown() { cluster_teardown; }
@@ -42,6 +42,7 @@ tls_setup() {
 	scheduler_kill
 	"$BIN/stube-scheduler" --store "$WORK/store.db" --socket "$SOCKET" --listen 127.0.0.1:0 \
 		--cert "$WORK/server.crt" --key "$WORK/server.key" --client-ca "$WORK/ca.crt" >> "$WORK/scheduler.log" 2>&1 3>&- 4>&- &
+	# shellcheck disable=SC2034 # of agent.bash
 	SCHEDULER=$!
 	eventually api GET /readyz
 	local port who
@@ -79,6 +80,7 @@ tls_setup() {
 
 @test "api follow: a scheduler that is killed is followed over its death, and nothing is missed" {
 	"$DRIVER" "$WORK/local.conf" follow ns > "$WORK/told" 2> "$WORK/troubles" 3>&- 4>&- &
+	# shellcheck disable=SC2034 # ended by agent.bash
 	RELAY=$!
 	eventually told '^SYNCED'
 	printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: amt}\n' > "$WORK/amt.yaml"
