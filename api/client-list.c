@@ -5,8 +5,9 @@
 
 #define PAGE_ARENA (256u << 20)
 
-static err *get_page(struct api_client *c, struct arena *arena, const struct subject *s, const struct api_query *query,
-		     unsigned limit, const char *next, const atomic_bool *cancel, json **ret)
+static err *get_page(struct api_client *c, struct arena *arena, const struct subject *s,
+		     const struct api_query *query, unsigned limit, const char *next,
+		     const atomic_bool *cancel, json **ret)
 {
 	auto_str struct str url = STR_INIT(URL_MAX), answer = STR_INIT(ANSWER_MAX);
 	struct call call = { .method = "GET", .subject = *s, .cancel = cancel };
@@ -62,7 +63,8 @@ static err *get_fitting_page(struct walk *w, struct arena *arena, struct page *r
 	json *tree = NULL;
 
 	for (;;) {
-		err *e = get_page(w->client, arena, &w->subject, w->query, w->limit, w->next, w->cancel, &tree);
+		err *e = get_page(w->client, arena, &w->subject, w->query, w->limit, w->next, w->cancel,
+				  &tree);
 		if (!e)
 			break;
 		if (e->code != EFBIG || w->limit == 1)
@@ -87,10 +89,14 @@ static err *walk_page(struct walk *w, struct arena *arena, page_fn *fn, void *us
 }
 
 err *client_pages(struct api_client *c, struct arena *arena, const struct kind *kind, const char *namespace,
-		  const struct api_query *query, page_fn *fn, void *user, const atomic_bool *cancel, char **ret_version)
+		  const struct api_query *query, page_fn *fn, void *user, const atomic_bool *cancel,
+		  char **ret_version)
 {
 	struct walk w = {
-		.client = c, .subject = { kind, kind->namespaced ? namespace : NULL, NULL }, .query = query, .cancel = cancel,
+		.client = c,
+		.subject = { kind, kind->namespaced ? namespace : NULL, NULL },
+		.query = query,
+		.cancel = cancel,
 		.limit = query && query->limit ? query->limit : LIST_PAGE,
 	};
 
@@ -132,7 +138,8 @@ static err *collect(const json *items, void *user)
 	return NULL;
 }
 
-static err *finish(struct arena *arena, const struct collection *l, const char *version, struct object_list *ret)
+static err *finish(struct arena *arena, const struct collection *l, const char *version,
+		   struct object_list *ret)
 {
 	TRY_ALLOC(arena, ret->items, arena_array(arena, l->count, sizeof(*ret->items)));
 	if (l->count)

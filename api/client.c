@@ -5,7 +5,7 @@
 
 #include "api/status.h"
 
-#define UNIX_SCHEME "unix://"
+#define UNIX_SCHEME  "unix://"
 #define CONNECT_TIME (10 * SECOND)
 
 /* ---- the client ---- */
@@ -39,7 +39,12 @@ err *api_client_new(const struct api_config *config, const char *user_agent, str
 		return err_oom();
 	TRY(fill(c, config, user_agent));
 	struct http_options options = {
-		.user_agent = c->user_agent, .own = true, .ca = c->ca, .cert = c->cert, .key = c->key, .connect_timeout = CONNECT_TIME,
+		.user_agent = c->user_agent,
+		.own = true,
+		.ca = c->ca,
+		.cert = c->cert,
+		.key = c->key,
+		.connect_timeout = CONNECT_TIME,
 		.unix_socket = c->local ? c->server + strlen(UNIX_SCHEME) : NULL,
 	};
 	TRY(err_wrap(http_client_new(&options, &c->http), "server '%s'", c->server));
@@ -60,7 +65,9 @@ void api_client_free(struct api_client *c)
 	http_client_free(c->http);
 	if (c->key)
 		explicit_bzero(c->key, strlen(c->key));
-	char *texts[] = { c->base, c->server, c->namespace, c->run_dir, c->user_agent, c->ca, c->cert, c->key };
+	char *texts[] = {
+		c->base, c->server, c->namespace, c->run_dir, c->user_agent, c->ca, c->cert, c->key
+	};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	free(c);
@@ -87,7 +94,8 @@ static err *add_part(struct str *out, const char *what, const char *text)
 	return NULL;
 }
 
-err *client_path(const struct api_client *c, const struct subject *s, const char *subresource, struct str *out)
+err *client_path(const struct api_client *c, const struct subject *s, const char *subresource,
+		 struct str *out)
 {
 	const struct kind *kind = s->kind;
 
@@ -155,7 +163,8 @@ err *client_error(const struct api_client *c, const struct subject *s, err *e)
 	err *told = err_new(failure->code, "%s: %s (%s)", subject.data, text.data, c->server);
 	if (hint)
 		return err_hint(told, "%s", hint);
-	if (c->local && (failure->code == ENOENT || failure->code == ECONNREFUSED) && strstr(text.data, "cannot connect"))
+	if (c->local && (failure->code == ENOENT || failure->code == ECONNREFUSED) &&
+	    strstr(text.data, "cannot connect"))
 		return err_hint(told, "`stube up` starts a scheduler on this machine.");
 	return told;
 }
@@ -193,9 +202,12 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 	const char *headers[] = { accept, call->body ? type : NULL, NULL };
 
 	snprintf(accept, sizeof(accept), "Accept: %s", call->accept ? call->accept : "application/json");
-	snprintf(type, sizeof(type), "Content-Type: %s", call->content_type ? call->content_type : "application/json");
+	snprintf(type, sizeof(type), "Content-Type: %s",
+		 call->content_type ? call->content_type : "application/json");
 	struct http_request request = {
-		.method = call->method, .url = call->url, .headers = headers,
+		.method = call->method,
+		.url = call->url,
+		.headers = headers,
 		.body = { .bytes = call->body, .fd = -1, .length = call->body ? strlen(call->body) : 0 },
 		.max_body = call->sink ? UINT64_MAX : ANSWER_MAX,
 		.begin = call->begin,
@@ -211,8 +223,8 @@ err *client_call(struct api_client *c, const struct call *call, struct str *out)
 	return response.status / 100 == 2 ? NULL : answer_error(c, call, &response);
 }
 
-err *client_json(const struct api_client *c, const struct subject *s, struct arena *arena, const char *text, size_t len,
-		 json **ret)
+err *client_json(const struct api_client *c, const struct subject *s, struct arena *arena, const char *text,
+		 size_t len, json **ret)
 {
 	return client_error(c, s, err_with_code(json_parse(arena, "answer", text, len, ret), EBADMSG));
 }
@@ -226,7 +238,8 @@ err *client_object(const struct api_client *c, struct arena *arena, const struct
 	return client_error(c, &s, err_with_code(e, EBADMSG));
 }
 
-err *client_call_object(struct api_client *c, struct arena *arena, const struct call *call, struct object **ret)
+err *client_call_object(struct api_client *c, struct arena *arena, const struct call *call,
+			struct object **ret)
 {
 	auto_str struct str answer = STR_INIT(ANSWER_MAX);
 	json *tree = NULL;
@@ -242,7 +255,8 @@ err *api_get(struct api_client *c, struct arena *arena, const struct kind *kind,
 	     const char *name, struct object **ret)
 {
 	auto_str struct str url = STR_INIT(URL_MAX);
-	struct call call = { .method = "GET", .subject = { kind, client_namespace(c, kind, namespace), name } };
+	struct call call = { .method = "GET",
+			     .subject = { kind, client_namespace(c, kind, namespace), name } };
 
 	TRY(client_path(c, &call.subject, NULL, &url));
 	call.url = url.data;
@@ -250,15 +264,17 @@ err *api_get(struct api_client *c, struct arena *arena, const struct kind *kind,
 }
 
 /* The object of a write: where it goes is what it says. */
-static err *write_object(struct api_client *c, struct arena *arena, struct call *call, const struct object *object,
-			 const char *subresource, bool dry_run, struct object **ret)
+static err *write_object(struct api_client *c, struct arena *arena, struct call *call,
+			 const struct object *object, const char *subresource, bool dry_run,
+			 struct object **ret)
 {
 	auto_str struct str url = STR_INIT(URL_MAX), body = STR_INIT(JSON_SIZE_MAX);
 	const struct kind *kind = kind_of(object);
 
 	if (!kind)
 		return err_new(EINVAL, "an object of unknown kind");
-	call->subject = (struct subject){ kind, client_namespace(c, kind, object->metadata.namespace), object->metadata.name };
+	call->subject = (struct subject){ kind, client_namespace(c, kind, object->metadata.namespace),
+					  object->metadata.name };
 	struct subject place = call->subject;
 	if (str_equal(call->method, "POST"))
 		place.name = NULL;
@@ -282,8 +298,8 @@ err *api_create(struct api_client *c, struct arena *arena, const struct object *
 	return write_object(c, arena, &call, object, NULL, dry_run, ret);
 }
 
-err *api_replace(struct api_client *c, struct arena *arena, const struct object *object, const char *subresource,
-		 bool dry_run, struct object **ret)
+err *api_replace(struct api_client *c, struct arena *arena, const struct object *object,
+		 const char *subresource, bool dry_run, struct object **ret)
 {
 	struct call call = { .method = "PUT" };
 
@@ -295,7 +311,9 @@ err *api_patch(struct api_client *c, struct arena *arena, const struct kind *kin
 {
 	auto_str struct str url = STR_INIT(URL_MAX);
 	struct call call = {
-		.method = "PATCH", .content_type = "application/merge-patch+json", .body = patch,
+		.method = "PATCH",
+		.content_type = "application/merge-patch+json",
+		.body = patch,
 		.subject = { kind, client_namespace(c, kind, namespace), name },
 	};
 
@@ -332,7 +350,8 @@ err *api_delete(struct api_client *c, const struct kind *kind, const char *names
 {
 	static const struct api_delete usual = { .grace = -1 };
 	auto_str struct str url = STR_INIT(URL_MAX), body = STR_INIT(4096), answer = STR_INIT(ANSWER_MAX);
-	struct call call = { .method = "DELETE", .subject = { kind, client_namespace(c, kind, namespace), name } };
+	struct call call = { .method = "DELETE",
+			     .subject = { kind, client_namespace(c, kind, namespace), name } };
 
 	TRY(client_path(c, &call.subject, NULL, &url));
 	delete_options(&body, how ? how : &usual);
@@ -342,12 +361,16 @@ err *api_delete(struct api_client *c, const struct kind *kind, const char *names
 	return client_call(c, &call, &answer);
 }
 
-err *api_raw(struct api_client *c, const char *method, const char *path, const char *content_type, const char *body,
-	     struct str *out)
+err *api_raw(struct api_client *c, const char *method, const char *path, const char *content_type,
+	     const char *body, struct str *out)
 {
 	auto_str struct str url = STR_INIT(URL_MAX);
 	struct call call = {
-		.method = method, .content_type = content_type, .body = body, .accept = "*/*", .subject = { .name = path },
+		.method = method,
+		.content_type = content_type,
+		.body = body,
+		.accept = "*/*",
+		.subject = { .name = path },
 	};
 
 	if (*path != '/')

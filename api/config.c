@@ -13,9 +13,9 @@
 #include "net/url.h"
 
 #define CONFIG_SIZE_MAX (1u << 20)
-#define PEM_SIZE_MAX    (256u << 10)
-#define ADMIN_CONFIG    "/etc/stube/admin.conf"
-#define UNIX_SCHEME     "unix://"
+#define PEM_SIZE_MAX	(256u << 10)
+#define ADMIN_CONFIG	"/etc/stube/admin.conf"
+#define UNIX_SCHEME	"unix://"
 
 /* ---- the file as tables ---- */
 
@@ -181,7 +181,9 @@ static err *check_private(mode_t mode)
 {
 	if (!(mode & 077))
 		return NULL;
-	return err_new(EPERM, "holds a private key, but others than its owner may read or change it (mode %04o)", (unsigned)mode);
+	return err_new(EPERM,
+		       "holds a private key, but others than its owner may read or change it (mode %04o)",
+		       (unsigned)mode);
 }
 
 static err *read_pem(int dir_fd, const char *path, bool private, struct str *out)
@@ -193,8 +195,8 @@ static err *read_pem(int dir_fd, const char *path, bool private, struct str *out
 }
 
 /* One of: base64 text, the path of a file, neither. */
-static err *load_pem(struct arena *arena, int dir_fd, const char *key, const char *data, const char *path, bool private,
-		     const char **ret)
+static err *load_pem(struct arena *arena, int dir_fd, const char *key, const char *data, const char *path,
+		     bool private, const char **ret)
 {
 	auto_secret struct str pem = STR_INIT(PEM_SIZE_MAX);
 
@@ -232,17 +234,20 @@ static err *find_context(const struct kubeconfig *k, const struct named_context 
 	return err_new(EINVAL, "current-context: there is no context '%s'", k->current);
 }
 
-static err *find_cluster(const struct kubeconfig *k, const struct named_context *context, const struct cluster **ret)
+static err *find_cluster(const struct kubeconfig *k, const struct named_context *context,
+			 const struct cluster **ret)
 {
 	for (size_t i = 0; i < k->clusters.count; i++)
 		if (str_equal(k->clusters.items[i].name, context->context.cluster)) {
 			*ret = &k->clusters.items[i].cluster;
 			return NULL;
 		}
-	return err_new(EINVAL, "context '%s': there is no cluster '%s'", context->name, context->context.cluster);
+	return err_new(EINVAL, "context '%s': there is no cluster '%s'", context->name,
+		       context->context.cluster);
 }
 
-static err *find_user(const struct kubeconfig *k, const struct named_context *context, const struct user **ret)
+static err *find_user(const struct kubeconfig *k, const struct named_context *context,
+		      const struct user **ret)
 {
 	static const struct user nobody;
 
@@ -258,7 +263,8 @@ static err *find_user(const struct kubeconfig *k, const struct named_context *co
 }
 
 /* ret_embedded: the file itself holds the private key. */
-static err *choose(struct arena *arena, const struct kubeconfig *k, int dir_fd, struct api_config *ret, bool *ret_embedded)
+static err *choose(struct arena *arena, const struct kubeconfig *k, int dir_fd, struct api_config *ret,
+		   bool *ret_embedded)
 {
 	const struct named_context *context = NULL;
 	const struct cluster *cluster = NULL;
@@ -273,18 +279,20 @@ static err *choose(struct arena *arena, const struct kubeconfig *k, int dir_fd, 
 	if (context->context.namespace && *context->context.namespace)
 		config.namespace = context->context.namespace;
 	*ret_embedded = user->key_data && *user->key_data;
-	TRY(load_pem(arena, dir_fd, "certificate-authority", cluster->ca_data, cluster->ca, false, &config.ca));
+	TRY(load_pem(arena, dir_fd, "certificate-authority", cluster->ca_data, cluster->ca, false,
+		     &config.ca));
 	TRY(load_pem(arena, dir_fd, "client-certificate", user->cert_data, user->cert, false, &config.cert));
 	TRY(load_pem(arena, dir_fd, "client-key", user->key_data, user->key, true, &config.key));
 	if (!config.cert != !config.key)
 		return err_new(EINVAL, "user '%s': %s", context->context.user,
-			       config.cert ? "client-certificate without client-key" : "client-key without client-certificate");
+			       config.cert ? "client-certificate without client-key"
+					   : "client-key without client-certificate");
 	*ret = config;
 	return NULL;
 }
 
-static err *parse(struct arena *arena, const char *name, const char *text, size_t len, int dir_fd, struct api_config *ret,
-		  bool *ret_embedded)
+static err *parse(struct arena *arena, const char *name, const char *text, size_t len, int dir_fd,
+		  struct api_config *ret, bool *ret_embedded)
 {
 	struct decoder d = { .arena = arena, .name = name };
 	struct kubeconfig k;
@@ -332,7 +340,8 @@ static err *load_file(struct arena *arena, const char *path, struct api_config *
 	TRY(err_wrap(open_folder(path, &folder), "configuration '%s'", path));
 	TRY(parse(arena, path, text.data, text.len, folder, &config, &embedded));
 	if (embedded)
-		TRY(err_hint(err_wrap(check_private(mode), "configuration '%s'", path), "chmod 600 '%s'", path));
+		TRY(err_hint(err_wrap(check_private(mode), "configuration '%s'", path), "chmod 600 '%s'",
+			     path));
 	*ret = config;
 	return NULL;
 }
@@ -390,9 +399,12 @@ static err *find(struct arena *arena, const char *path, const char *run_dir, str
 		TRY(try_file(arena, ADMIN_CONFIG, ret, &found));
 	if (found)
 		return NULL;
-	return err_hint(err_new(ENOENT, "no cluster is known: neither --config nor $STUBE_CONFIG is set, and there is no"
-					" ~/.config/stube/config, no scheduler on this machine and no " ADMIN_CONFIG " to be read"),
-			"`stube up` starts a cluster on this machine.");
+	return err_hint(
+		err_new(ENOENT,
+			"no cluster is known: neither --config nor $STUBE_CONFIG is set, and there is no"
+			" ~/.config/stube/config, no scheduler on this machine and no " ADMIN_CONFIG
+			" to be read"),
+		"`stube up` starts a cluster on this machine.");
 }
 
 err *api_config_load(struct arena *arena, const char *path, const char *run_dir, struct api_config *ret)
@@ -420,14 +432,20 @@ static const char *encoded(struct arena *arena, const char *pem)
 
 static err *write_config(struct arena *arena, const struct api_config *config, struct str *out)
 {
-	struct named_cluster cluster = { config->name, { .server = config->server, .ca_data = encoded(arena, config->ca) } };
-	struct named_user user = {
-		config->name, { .cert_data = encoded(arena, config->cert), .key_data = encoded(arena, config->key) }
+	struct named_cluster cluster = {
+		config->name, { .server = config->server, .ca_data = encoded(arena, config->ca) }
 	};
+	struct named_user user = { config->name,
+				   { .cert_data = encoded(arena, config->cert),
+				     .key_data = encoded(arena, config->key) } };
 	struct named_context context = { config->name, { config->name, config->name, config->namespace } };
 	struct kubeconfig k = {
-		.api_version = "v1", .kind = "Config", .current = config->name,
-		.clusters = { &cluster, 1 }, .users = { &user, 1 }, .contexts = { &context, 1 },
+		.api_version = "v1",
+		.kind = "Config",
+		.current = config->name,
+		.clusters = { &cluster, 1 },
+		.users = { &user, 1 },
+		.contexts = { &context, 1 },
 	};
 	auto_secret struct str text = STR_INIT(CONFIG_SIZE_MAX);
 	json *tree = NULL;

@@ -169,7 +169,8 @@ static err *on_status(struct relay *r, const char *text, size_t len)
 		return NULL;
 	if (str_equal(json_get_string(status, "reason"), "NonZeroExitCode")) {
 		r->code = exit_code(status);
-		return r->code >= 0 ? NULL : err_new(EPROTO, "the command failed, but with which code is not told");
+		return r->code >= 0 ? NULL
+				    : err_new(EPROTO, "the command failed, but with which code is not told");
 	}
 	const json *code = json_get(status, "code");
 	if (!code || !json_to_i64(code, &http_code) || http_code < 400 || http_code > 599)
@@ -205,13 +206,15 @@ static err *take_messages(struct relay *r)
 		bool closed = false;
 		TRY(ws_receive(r->socket, &message, &opcode, &closed));
 		if (closed)
-			return err_new(ECONNRESET, "the connection was closed before the command's end was told");
+			return err_new(ECONNRESET,
+				       "the connection was closed before the command's end was told");
 		TRY(on_message(r, &message));
 	}
 	return NULL;
 }
 
-/* Input is read only when what was read before has gone: so a command that does not read holds up nothing else. */
+/* Input is read only when what was read before has gone: so a command that does not read holds up nothing
+ * else. */
 static err *turn(struct relay *r)
 {
 	bool idle = !ws_unsent(r->socket);
@@ -262,8 +265,8 @@ static err *relay(struct ws_client *socket, const struct api_exec *exec, int *re
 
 /* ---- to the agent ---- */
 
-static err *exec_url(const struct agent *a, const struct subject *s, const char *container, const struct api_exec *exec,
-		     struct str *out)
+static err *exec_url(const struct agent *a, const struct subject *s, const char *container,
+		     const struct api_exec *exec, struct str *out)
 {
 	agent_path(a, "exec", s, container, out);
 	for (size_t i = 0; i < exec->command->count; i++)
@@ -287,7 +290,8 @@ static err *connect_to(struct agent *a, const char *url, struct ws_client **ret)
 	return client_without_url(e);
 }
 
-static err *exec_at(struct agent *a, const struct subject *s, const char *container, const struct api_exec *exec, int *ret_code)
+static err *exec_at(struct agent *a, const struct subject *s, const char *container,
+		    const struct api_exec *exec, int *ret_code)
 {
 	auto_str struct str url = STR_INIT(EXEC_URL_MAX);
 	auto_ws_client struct ws_client *socket = NULL;
@@ -297,7 +301,8 @@ static err *exec_at(struct agent *a, const struct subject *s, const char *contai
 	return relay(socket, exec, ret_code);
 }
 
-err *api_exec(struct api_client *c, const char *namespace, const char *pod, const struct api_exec *exec, int *ret_code)
+err *api_exec(struct api_client *c, const char *namespace, const char *pod, const struct api_exec *exec,
+	      int *ret_code)
 {
 	auto_arena struct arena *arena = NULL;
 	auto_agent struct agent a = { 0 };

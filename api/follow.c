@@ -12,8 +12,8 @@
 struct known {
 	struct known *next; /* in its bucket */
 	char *uid, *version;
-	unsigned round;     /* of the last list that had it */
-	char key[];         /* "namespace/name" */
+	unsigned round; /* of the last list that had it */
+	char key[];	/* "namespace/name" */
 };
 
 struct follow {
@@ -27,7 +27,7 @@ struct follow {
 	const atomic_bool *cancel;
 	struct known **buckets;
 	size_t bucket_count, count; /* buckets: a power of two */
-	char *version;              /* of the store: where a watch goes on; NULL: list again */
+	char *version;		    /* of the store: where a watch goes on; NULL: list again */
 	unsigned round;
 	bool synced, troubled, ended /* by the callback */;
 };
@@ -128,9 +128,12 @@ static err *remember(struct follow *f, const char *key, const struct meta *meta)
 
 /* ---- telling ---- */
 
-static err *tell(struct follow *f, enum watch_type type, const struct object *object, const json *tree, const char *version)
+static err *tell(struct follow *f, enum watch_type type, const struct object *object, const json *tree,
+		 const char *version)
 {
-	struct watch_event event = { .type = type, .object = object, .tree = tree, .resource_version = version };
+	struct watch_event event = {
+		.type = type, .object = object, .tree = tree, .resource_version = version
+	};
 	err *e = f->fn(&event, f->user);
 
 	f->ended = e != NULL;
@@ -194,7 +197,8 @@ static err *on_object(struct follow *f, enum watch_type type, const struct objec
 
 	str_addf(&key, "%s/%s", meta->namespace ? meta->namespace : "", meta->name ? meta->name : "");
 	TRY(str_check(&key));
-	return type == WATCH_DELETED ? tell_deletion(f, key.data, object, tree) : tell_change(f, key.data, object, tree);
+	return type == WATCH_DELETED ? tell_deletion(f, key.data, object, tree)
+				     : tell_change(f, key.data, object, tree);
 }
 
 static void recovered(struct follow *f)
@@ -342,11 +346,18 @@ static err *follow(struct follow *f)
 	return err_new(ECANCELED, "cancelled");
 }
 
-err *api_follow(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
-		watch_fn *fn, watch_trouble_fn *trouble, void *user, const atomic_bool *cancel)
+err *api_follow(struct api_client *c, const struct kind *kind, const char *namespace,
+		const struct api_query *query, watch_fn *fn, watch_trouble_fn *trouble, void *user,
+		const atomic_bool *cancel)
 {
 	struct follow f = {
-		.client = c, .kind = kind, .namespace = namespace, .query = query, .fn = fn, .trouble = trouble, .user = user,
+		.client = c,
+		.kind = kind,
+		.namespace = namespace,
+		.query = query,
+		.fn = fn,
+		.trouble = trouble,
+		.user = user,
 		.cancel = cancel,
 	};
 

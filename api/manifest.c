@@ -9,9 +9,9 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-#define ERRORS_MAX    20
-#define FILES_MAX     10000
-#define LIST_NAME     "List"
+#define ERRORS_MAX 20
+#define FILES_MAX  10000
+#define LIST_NAME  "List"
 
 struct reading {
 	struct arena *arena;
@@ -52,7 +52,8 @@ static err *add_item(struct reading *r, const char *name, const json *tree)
 
 	TRY(object_decode_tree(r->arena, name, tree, NULL, 0, &item.object));
 	if (r->count == MANIFEST_ITEMS_MAX)
-		return err_new(EFBIG, "%s:%u:%u: more than %d objects", name, tree->line, tree->column, MANIFEST_ITEMS_MAX);
+		return err_new(EFBIG, "%s:%u:%u: more than %d objects", name, tree->line, tree->column,
+			       MANIFEST_ITEMS_MAX);
 	if (r->count == r->cap) {
 		size_t cap = r->cap ? r->cap * 2 : 16;
 		struct manifest_item *more = reallocarray(r->items, cap, sizeof(*more));
@@ -78,18 +79,21 @@ static err *add_list(struct reading *r, const char *name, const json *tree)
 	const json *items = json_get(tree, "items");
 
 	if (!str_equal(json_get_string(tree, "apiVersion"), "v1"))
-		return err_new(EINVAL, "%s:%u:%u: apiVersion: a List is of 'v1'", name, tree->line, tree->column);
+		return err_new(EINVAL, "%s:%u:%u: apiVersion: a List is of 'v1'", name, tree->line,
+			       tree->column);
 	for (size_t i = 0; i < tree->object.count; i++) {
 		const struct json_member *m = &tree->object.members[i];
 		bool known = false;
 		for (size_t k = 0; k < ARRAY_LEN(keys); k++)
 			known = known || str_equal(keys[k], m->key);
 		if (!known)
-			return err_new(EINVAL, "%s:%u:%u: %.100s: unknown field", name, m->value->line, m->value->column, m->key);
+			return err_new(EINVAL, "%s:%u:%u: %.100s: unknown field", name, m->value->line,
+				       m->value->column, m->key);
 	}
 	if (!items || items->kind != JSON_ARRAY)
 		return err_new(EINVAL, "%s:%u:%u: items: %s", name, items ? items->line : tree->line,
-			       items ? items->column : tree->column, items ? "expected array" : "required but missing");
+			       items ? items->column : tree->column,
+			       items ? "expected array" : "required but missing");
 	for (size_t i = 0; i < items->array.count; i++)
 		add_error(r, add_item(r, name, items->array.items[i]));
 	return NULL;
@@ -102,7 +106,8 @@ static err *read_text(struct reading *r, const char *name, const char *text, siz
 
 	TRY(yaml_parse(r->arena, name, text, len, &documents, &count));
 	for (size_t i = 0; i < count; i++)
-		add_error(r, is_list(documents[i]) ? add_list(r, name, documents[i]) : add_item(r, name, documents[i]));
+		add_error(r, is_list(documents[i]) ? add_list(r, name, documents[i])
+						   : add_item(r, name, documents[i]));
 	return NULL;
 }
 

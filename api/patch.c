@@ -1,10 +1,10 @@
 /* api/patch.c: JSON merge patches: applied, made; equality of trees. Spec: RFC 7386. */
 #include "api/patch.h"
 
-/* The members of an object in the order of their keys, for objects so large that looking at each member for each key
- * would let a few megabytes of a client cost minutes. */
+/* The members of an object in the order of their keys, for objects so large that looking at each member for
+ * each key would let a few megabytes of a client cost minutes. */
 struct lookup {
-	const json *object; /* NULL or no object: has no member */
+	const json *object;		   /* NULL or no object: has no member */
 	const struct json_member **sorted; /* NULL: looked at one by one */
 };
 #define LOOKUP_SORTED_FROM 24
@@ -18,7 +18,8 @@ DEFINE_CLEANUP_OF(struct lookup, lookup_done)
 
 static int compare_members(const void *a, const void *b)
 {
-	return strcmp((*(const struct json_member *const *)a)->key, (*(const struct json_member *const *)b)->key);
+	return strcmp((*(const struct json_member *const *)a)->key,
+		      (*(const struct json_member *const *)b)->key);
 }
 
 static int compare_key(const void *key, const void *member)
@@ -50,7 +51,8 @@ static json *lookup_get(const struct lookup *l, const char *key)
 {
 	if (!l->sorted)
 		return json_get(l->object, key);
-	const struct json_member **found = bsearch(key, l->sorted, l->object->object.count, sizeof(*l->sorted), compare_key);
+	const struct json_member **found =
+		bsearch(key, l->sorted, l->object->object.count, sizeof(*l->sorted), compare_key);
 	return found ? (*found)->value : NULL;
 }
 

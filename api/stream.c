@@ -41,7 +41,8 @@ static err *by_tls(struct api_client *c, const struct node *node, struct agent *
 	const char *address = node_address(node), *name = node->metadata.name;
 
 	if (!address || !node->status.agent_port)
-		return err_new(EHOSTUNREACH, "the agent of node '%s' has not told yet where it listens", name);
+		return err_new(EHOSTUNREACH, "the agent of node '%s' has not told yet where it listens",
+			       name);
 	bool v6 = strchr(address, ':') != NULL;
 	str_addf(&base, "https://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "", node->status.agent_port);
 	str_addf(&server, "agent of node '%s', %s", name, base.data);
@@ -59,11 +60,16 @@ static err *by_socket(struct api_client *c, const char *name, struct agent *ret)
 
 	str_addf(&path, "%s/agent.sock", c->run_dir ? c->run_dir : "");
 	if (!c->run_dir || stat(path.data, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return err_hint(err_new(EHOSTUNREACH, "the agent of node '%s' wants a certificate, which this configuration lacks,"
-						      " and there is no agent on this machine", name),
-				"`stube pki issue admin` makes a configuration with one; name it by --config.");
+		return err_hint(
+			err_new(EHOSTUNREACH,
+				"the agent of node '%s' wants a certificate, which this configuration lacks,"
+				" and there is no agent on this machine",
+				name),
+			"`stube pki issue admin` makes a configuration with one; name it by --config.");
 	struct http_options options = {
-		.user_agent = c->user_agent, .unix_socket = path.data, .connect_timeout = 5 * SECOND,
+		.user_agent = c->user_agent,
+		.unix_socket = path.data,
+		.connect_timeout = 5 * SECOND,
 	};
 	str_add(&base, "http://localhost");
 	str_addf(&server, "agent of this machine, unix://%s", path.data);
@@ -102,8 +108,10 @@ static err *check_this_machine(const struct agent *a, const char *node)
 
 	if (!a->http || (gethostname(host, sizeof(host) - 1) == 0 && str_equal(host, node)))
 		return NULL;
-	return err_hint(err_new(EHOSTUNREACH, "Node '%s': is another machine, whose agent wants a certificate, which this"
-					      " configuration lacks", node),
+	return err_hint(err_new(EHOSTUNREACH,
+				"Node '%s': is another machine, whose agent wants a certificate, which this"
+				" configuration lacks",
+				node),
 			"`stube pki issue admin` makes a configuration with one; name it by --config.");
 }
 
@@ -158,7 +166,8 @@ err *agent_of_pod(struct api_client *c, struct arena *arena, const struct subjec
 }
 
 /* The parts are names that the API has given: nothing in them needs to be escaped, but who knows. */
-void agent_path(const struct agent *a, const char *what, const struct subject *pod, const char *container, struct str *out)
+void agent_path(const struct agent *a, const char *what, const struct subject *pod, const char *container,
+		struct str *out)
 {
 	const char *parts[] = { what, pod->namespace, pod->name, container };
 
@@ -200,16 +209,23 @@ static void log_url(const struct agent *a, const struct subject *s, const char *
 }
 
 /* A log may be silent for days: its end is told by the connection, which TCP keeps alive. */
-static err *read_log(const struct subject *s, const char *container, struct agent *a, const struct api_log_query *q,
-		     struct log_reading *r, const atomic_bool *cancel)
+static err *read_log(const struct subject *s, const char *container, struct agent *a,
+		     const struct api_log_query *q, struct log_reading *r, const atomic_bool *cancel)
 {
 	auto_str struct str url = STR_INIT(URL_MAX);
 
 	log_url(a, s, container, q, &url);
 	TRY(str_check(&url));
 	struct call call = {
-		.method = "GET", .url = url.data, .accept = "*/*", .subject = *s, .sink = on_bytes, .user = r, .cancel = cancel,
-		.endless = true, .stall_timeout = q->follow ? -1 : 60 * SECOND,
+		.method = "GET",
+		.url = url.data,
+		.accept = "*/*",
+		.subject = *s,
+		.sink = on_bytes,
+		.user = r,
+		.cancel = cancel,
+		.endless = true,
+		.stall_timeout = q->follow ? -1 : 60 * SECOND,
 	};
 	err *e = client_call(&a->client, &call, NULL);
 	if (!r->failure)

@@ -12,8 +12,8 @@ struct watch {
 	watch_fn *fn;
 	watch_begun_fn *begun;
 	void *user;
-	struct str line;  /* the begin of an event that has not arrived whole */
-	err *failure;     /* why we ended it */
+	struct str line; /* the begin of an event that has not arrived whole */
+	err *failure;	 /* why we ended it */
 };
 
 /* clang-format off */
@@ -44,7 +44,8 @@ static err *on_event(struct watch *w, struct arena *arena, const json *tree)
 	struct object *decoded = NULL;
 
 	if (!name || !object)
-		return client_error(w->client, &w->subject, err_new(EBADMSG, "the server sent what is no event"));
+		return client_error(w->client, &w->subject,
+				    err_new(EBADMSG, "the server sent what is no event"));
 	if (str_equal(name, "ERROR"))
 		return server_error(w, object);
 	if (type < 0)
@@ -83,7 +84,9 @@ static err *on_bytes(struct watch *w, const char *bytes, size_t len)
 		size_t part = end ? (size_t)(end - bytes) : len;
 		if (!end || w->line.len || part > LINE_MAX_BYTES) {
 			str_add_bytes(&w->line, bytes, part);
-			TRY(client_error(w->client, &w->subject, err_wrap(str_check(&w->line), "the server sent an event too large")));
+			TRY(client_error(w->client, &w->subject,
+					 err_wrap(str_check(&w->line),
+						  "the server sent an event too large")));
 		}
 		if (end && w->line.len) {
 			TRY(on_line(w, w->line.data, w->line.len));
@@ -119,8 +122,14 @@ static err *run(struct watch *w, const struct api_query *query, const atomic_boo
 {
 	auto_str struct str url = STR_INIT(URL_MAX);
 	struct call call = {
-		.method = "GET", .subject = w->subject, .begin = on_begin, .sink = on_body, .user = w, .cancel = cancel,
-		.stall_timeout = SILENCE_MAX, .endless = true,
+		.method = "GET",
+		.subject = w->subject,
+		.begin = on_begin,
+		.sink = on_body,
+		.user = w,
+		.cancel = cancel,
+		.stall_timeout = SILENCE_MAX,
+		.endless = true,
 	};
 
 	TRY(client_path(w->client, &w->subject, NULL, &url));
@@ -139,16 +148,22 @@ static err *run(struct watch *w, const struct api_query *query, const atomic_boo
 		return TAKE(w->failure);
 	}
 	if (!e && w->line.len)
-		e = client_error(w->client, &w->subject, err_new(ECONNRESET, "the watch ended in the middle of an event"));
+		e = client_error(w->client, &w->subject,
+				 err_new(ECONNRESET, "the watch ended in the middle of an event"));
 	return e;
 }
 
-err *client_watch(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
-		  watch_fn *fn, watch_begun_fn *begun, void *user, const atomic_bool *cancel)
+err *client_watch(struct api_client *c, const struct kind *kind, const char *namespace,
+		  const struct api_query *query, watch_fn *fn, watch_begun_fn *begun, void *user,
+		  const atomic_bool *cancel)
 {
 	struct watch w = {
-		.client = c, .subject = { kind, kind->namespaced ? namespace : NULL, NULL }, .fn = fn, .begun = begun,
-		.user = user, .line = STR_INIT(LINE_MAX_BYTES),
+		.client = c,
+		.subject = { kind, kind->namespaced ? namespace : NULL, NULL },
+		.fn = fn,
+		.begun = begun,
+		.user = user,
+		.line = STR_INIT(LINE_MAX_BYTES),
 	};
 
 	err *e = run(&w, query, cancel);
@@ -156,8 +171,8 @@ err *client_watch(struct api_client *c, const struct kind *kind, const char *nam
 	return e;
 }
 
-err *api_watch(struct api_client *c, const struct kind *kind, const char *namespace, const struct api_query *query,
-	       watch_fn *fn, void *user, const atomic_bool *cancel)
+err *api_watch(struct api_client *c, const struct kind *kind, const char *namespace,
+	       const struct api_query *query, watch_fn *fn, void *user, const atomic_bool *cancel)
 {
 	return client_watch(c, kind, namespace, query, fn, NULL, user, cancel);
 }

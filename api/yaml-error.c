@@ -28,7 +28,8 @@ static err *reader_error(const char *name, const char *text, size_t len, const y
 	}
 	if (p->problem_value <= 0)
 		return err_new(EINVAL, "%s:%zu:%zu: %s", name, line, column, p->problem);
-	return err_new(EINVAL, "%s:%zu:%zu: %s (0x%x)", name, line, column, p->problem, (unsigned)p->problem_value);
+	return err_new(EINVAL, "%s:%zu:%zu: %s (0x%x)", name, line, column, p->problem,
+		       (unsigned)p->problem_value);
 }
 
 err *yaml_syntax_error(const char *name, const char *text, size_t len, const yaml_parser_t *p)
@@ -40,9 +41,10 @@ err *yaml_syntax_error(const char *name, const char *text, size_t len, const yam
 	if (p->error == YAML_READER_ERROR)
 		return reader_error(name, text, len, p);
 	if (is_indented_by_tab(text, len, p->problem_mark.line))
-		return err_new(EINVAL, "%s:%zu:%zu: a tab in the indentation, where YAML allows only spaces", name, line, column);
+		return err_new(EINVAL, "%s:%zu:%zu: a tab in the indentation, where YAML allows only spaces",
+			       name, line, column);
 	if (p->context && *p->context)
-		return err_new(EINVAL, "%s:%zu:%zu: %s, %s of line %zu", name, line, column, p->problem, p->context,
-			       p->context_mark.line + 1);
+		return err_new(EINVAL, "%s:%zu:%zu: %s, %s of line %zu", name, line, column, p->problem,
+			       p->context, p->context_mark.line + 1);
 	return err_new(EINVAL, "%s:%zu:%zu: %s", name, line, column, p->problem);
 }

@@ -56,7 +56,8 @@ static bool read_based(const char *text, bool negative, uint64_t *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
 		size_t len = strlen(bases[i].prefix);
-		if (strncasecmp(text, bases[i].prefix, len) == 0 && read_digits(text + len, bases[i].radix, ret))
+		if (strncasecmp(text, bases[i].prefix, len) == 0 &&
+		    read_digits(text + len, bases[i].radix, ret))
 			return !negative || *ret <= (uint64_t)INT64_MAX + 1;
 	}
 	return false;

@@ -13,7 +13,11 @@
 static uint32_t take_character(const unsigned char *p, size_t *ret_len)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t len = *p < 0x80		       ? 1
+		     : *p >= 0xc2 && *p < 0xe0 ? 2
+		     : *p >= 0xe0 && *p < 0xf0 ? 3
+		     : *p >= 0xf0 && *p < 0xf5 ? 4
+					       : 0;
 	uint32_t c = len > 1 ? *p & (0xffu >> (len + 1)) : *p;
 
 	for (size_t i = 1; i < len; i++) {
@@ -32,8 +36,8 @@ static uint32_t take_character(const unsigned char *p, size_t *ret_len)
 /* Neither a control character nor one that a reader takes for a line break or a byte order mark. */
 static bool is_printable(uint32_t c)
 {
-	return (c >= 0x20 && c < 0x7f) || (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff) ||
-	       c >= 0x10000;
+	return (c >= 0x20 && c < 0x7f) ||
+	       (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff) || c >= 0x10000;
 }
 
 static bool is_printable_text(const char *text, const char *also)
@@ -68,11 +72,13 @@ static bool is_plain(const char *text)
 	size_t len = strlen(text);
 	bool boolean;
 
-	if (len == 0 || strchr(",[]{}#&*!|>'\"%@`=<", *text) || isspace((unsigned char)text[len - 1]) || text[len - 1] == ':')
+	if (len == 0 || strchr(",[]{}#&*!|>'\"%@`=<", *text) || isspace((unsigned char)text[len - 1]) ||
+	    text[len - 1] == ':')
 		return false;
 	if (strchr("-?: ", *text) && (*text == ' ' || text[1] == ' ' || text[1] == '\0'))
 		return false;
-	if (str_starts_with(text, "---") || str_starts_with(text, "...") || strstr(text, ": ") || strstr(text, " #"))
+	if (str_starts_with(text, "---") || str_starts_with(text, "...") || strstr(text, ": ") ||
+	    strstr(text, " #"))
 		return false;
 	return is_printable_text(text, "") && !looks_typed_elsewhere(text) &&
 	       yaml_scalar_type(text, &boolean, number) == YAML_STRING;

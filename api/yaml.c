@@ -17,7 +17,7 @@ struct extent {
 /* Children of a mapping or sequence while it is open. Kept outside the arena: they grow. */
 struct frame {
 	json *node;
-	const char *key;   /* pending key of a mapping */
+	const char *key; /* pending key of a mapping */
 	const char *anchor;
 	struct json_member *members;
 	json **items;
@@ -121,7 +121,8 @@ static struct anchor *find_anchor(struct reader *r, const char *name)
 }
 
 /* An anchor given again names the later value from there on. */
-static err *declare_anchor(struct reader *r, const yaml_mark_t *mark, const yaml_char_t *text, const char **ret)
+static err *declare_anchor(struct reader *r, const yaml_mark_t *mark, const yaml_char_t *text,
+			   const char **ret)
 {
 	*ret = NULL;
 	if (!text)
@@ -174,8 +175,9 @@ static err *on_alias(struct reader *r, const yaml_event_t *event)
 
 static err *check_no_nul(const struct reader *r, const yaml_event_t *event)
 {
-	return memchr(event->data.scalar.value, '\0', event->data.scalar.length) ?
-		       fail(r, &event->start_mark, "NUL character in a string") : NULL;
+	return memchr(event->data.scalar.value, '\0', event->data.scalar.length)
+		       ? fail(r, &event->start_mark, "NUL character in a string")
+		       : NULL;
 }
 
 static err *on_key(struct reader *r, const yaml_event_t *event)
@@ -201,7 +203,8 @@ static const struct core_tag { const char *name; enum json_kind kind; } core_tag
 };
 /* clang-format on */
 
-static err *read_tag(const struct reader *r, const yaml_event_t *event, const yaml_char_t *tag, enum json_kind *ret)
+static err *read_tag(const struct reader *r, const yaml_event_t *event, const yaml_char_t *tag,
+		     enum json_kind *ret)
 {
 	const char *text = (const char *)tag, *name = text;
 
@@ -235,7 +238,8 @@ static err *type_scalar(const struct reader *r, const yaml_event_t *event, json 
 		TRY_ALLOC(r->arena, node->text, arena_strdup(r->arena, number));
 		return NULL;
 	case YAML_NOT_A_NUMBER:
-		return fail(r, &event->start_mark, "'%s' is not a number that JSON knows; a string needs quotes", text);
+		return fail(r, &event->start_mark,
+			    "'%s' is not a number that JSON knows; a string needs quotes", text);
 	case YAML_TOO_LONG:
 		return fail(r, &event->start_mark, "number is too long; a string needs quotes");
 	case YAML_STRING:
@@ -254,9 +258,10 @@ static err *read_scalar(const struct reader *r, const yaml_event_t *event, json 
 		TRY(read_tag(r, event, tag, &wanted));
 		if (wanted != JSON_STRING) {
 			TRY(type_scalar(r, event, node));
-			return node->kind == wanted ? NULL :
-			       fail(r, &event->start_mark, "tag says %s, but this is a %s", json_kind_name(wanted),
-				    json_kind_name(node->kind));
+			return node->kind == wanted
+				       ? NULL
+				       : fail(r, &event->start_mark, "tag says %s, but this is a %s",
+					      json_kind_name(wanted), json_kind_name(node->kind));
 		}
 	} else if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
 		return type_scalar(r, event, node);
@@ -284,8 +289,8 @@ static err *on_scalar(struct reader *r, const yaml_event_t *event)
 
 /* ---- mappings and sequences ---- */
 
-static err *open_container(struct reader *r, const yaml_event_t *event, enum json_kind kind, const yaml_char_t *anchor,
-			   const yaml_char_t *tag)
+static err *open_container(struct reader *r, const yaml_event_t *event, enum json_kind kind,
+			   const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct frame frame = { .extent = { .nodes = 1, .depth = 1 } };
 	enum json_kind wanted = kind;
@@ -332,8 +337,9 @@ static err *refuse_duplicates(const struct reader *r, const json *object)
 	for (size_t i = 1; i < count && !twin; i++)
 		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
 			twin = sorted[i];
-	return twin ? err_new(EINVAL, "%s:%u:%u: duplicate key '%.100s'", r->name, twin->value->line, twin->value->column,
-			      twin->key) : NULL;
+	return twin ? err_new(EINVAL, "%s:%u:%u: duplicate key '%.100s'", r->name, twin->value->line,
+			      twin->value->column, twin->key)
+		    : NULL;
 }
 
 static err *close_container(struct reader *r)
@@ -458,7 +464,8 @@ static bool read_json(struct arena *arena, const char *name, const char *text, s
 	return true;
 }
 
-err *yaml_parse(struct arena *arena, const char *name, const char *text, size_t len, json ***ret, size_t *ret_count)
+err *yaml_parse(struct arena *arena, const char *name, const char *text, size_t len, json ***ret,
+		size_t *ret_count)
 {
 	if (len > YAML_SIZE_MAX)
 		return err_new(EFBIG, "%s: larger than %u bytes", name, YAML_SIZE_MAX);

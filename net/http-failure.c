@@ -37,7 +37,9 @@ err *http_transfer_error(CURL *easy, CURLcode code, const char *message)
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error > 0)
 		return err_code((int)os_error, "%s", text);
-	if (strstr(message, "alert") && (strstr(message, "certificate") || strstr(message, "unknown ca"))) { /* TLS 1.3 says so after the handshake */
+	if (strstr(message, "alert") &&
+	    (strstr(message, "certificate") ||
+	     strstr(message, "unknown ca"))) { /* TLS 1.3 says so after the handshake */
 		error = EKEYREJECTED;
 		text = "the server wants another client certificate, or one at all";
 	}

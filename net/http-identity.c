@@ -14,7 +14,8 @@ err *http_identify(const struct http_client *c, CURL *easy)
 	if (c->cert) {
 		struct curl_blob cert = { (void *)c->cert, strlen(c->cert), CURL_BLOB_NOCOPY };
 		struct curl_blob key = { (void *)c->key, strlen(c->key), CURL_BLOB_NOCOPY };
-		if (curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert) || curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key))
+		if (curl_easy_setopt(easy, CURLOPT_SSLCERT_BLOB, &cert) ||
+		    curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, &key))
 			return err_new(EKEYREJECTED, "the client certificate is not usable");
 	}
 	if (c->unix_socket && curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, c->unix_socket))

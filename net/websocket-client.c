@@ -1,4 +1,5 @@
-/* net/websocket-client.c: the client's side of a WebSocket, over a connection that libcurl made. Spec: RFC 6455. */
+/* net/websocket-client.c: the client's side of a WebSocket, over a connection that libcurl made. Spec: RFC
+ * 6455. */
 #include "net/websocket.h"
 
 #include <ctype.h>
@@ -12,23 +13,23 @@
 #include "base/clock.h"
 #include "net/http-internal.h"
 
-#define HANDSHAKE_TIME  (30 * (int64_t)NSEC_PER_SEC)
-#define HANDSHAKE_MAX   (32u << 10) /* bytes of the answer's headers */
-#define READ_SIZE       (64u << 10)
-#define QUEUE_MAX       (2 * WS_MESSAGE_MAX)
+#define HANDSHAKE_TIME (30 * (int64_t)NSEC_PER_SEC)
+#define HANDSHAKE_MAX  (32u << 10) /* bytes of the answer's headers */
+#define READ_SIZE      (64u << 10)
+#define QUEUE_MAX      (2 * WS_MESSAGE_MAX)
 
 struct ws_client {
 	CURL *easy;
 	int fd;
 	char reason[CURL_ERROR_SIZE];
-	struct str in;       /* bytes that are not yet a whole frame */
-	struct str message;  /* parts of a message that is not yet whole */
-	struct str out;      /* bytes that did not go yet */
+	struct str in;	    /* bytes that are not yet a whole frame */
+	struct str message; /* parts of a message that is not yet whole */
+	struct str out;	    /* bytes that did not go yet */
 	enum ws_opcode opcode;
-	bool in_parts;       /* message holds the begin of one */
-	bool ready;          /* message holds a whole one, which nobody has received */
-	bool closed;         /* the other side closed in good order */
-	err *failure;        /* why nothing more comes */
+	bool in_parts; /* message holds the begin of one */
+	bool ready;    /* message holds a whole one, which nobody has received */
+	bool closed;   /* the other side closed in good order */
+	err *failure;  /* why nothing more comes */
 };
 
 /* ---- bytes, without waiting ---- */
@@ -129,16 +130,20 @@ static bool header_has(const char *head, const char *name, const char *word)
 	return false;
 }
 
-static void write_request(struct ws_client *w, const struct http_client *c, const struct url *url, const char *key,
-			  const char *subprotocol)
+static void write_request(struct ws_client *w, const struct http_client *c, const struct url *url,
+			  const char *key, const char *subprotocol)
 {
 	char authority[ORIGIN_TEXT_MAX];
 	const char *path = strstr(url->text, "://");
 
 	path = path ? strpbrk(path + 3, "/?") : NULL;
-	str_addf(&w->out, "GET %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n", path && *path == '/' ? "" : "/",
-		 path ? path : "", origin_authority(&url->origin, authority), c->user_agent);
-	str_addf(&w->out, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
+	str_addf(&w->out, "GET %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n",
+		 path && *path == '/' ? "" : "/", path ? path : "", origin_authority(&url->origin, authority),
+		 c->user_agent);
+	str_addf(&w->out,
+		 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
+		 "13\r\nSec-WebSocket-Key: %s\r\n",
+		 key);
 	if (subprotocol)
 		str_addf(&w->out, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
 	str_add(&w->out, "\r\n");
@@ -196,13 +201,14 @@ static err *check_answer(const char *head, const char *key, const char *subproto
 		return err_new(EPROTO, "the answer belongs to another request");
 	if (subprotocol && !header_is(head, "sec-websocket-protocol", subprotocol))
 		return err_new(EPROTO, "the server does not speak %s", subprotocol);
-	if (header_is(head, "sec-websocket-extensions", "") || !find_header(head, "sec-websocket-extensions", value, sizeof(value)))
+	if (header_is(head, "sec-websocket-extensions", "") ||
+	    !find_header(head, "sec-websocket-extensions", value, sizeof(value)))
 		return NULL;
 	return err_new(EPROTO, "the server wants an extension that nobody asked for");
 }
 
-static err *shake_hands(struct ws_client *w, const struct http_client *c, const struct url *url, const char *subprotocol,
-			struct http_response *refusal)
+static err *shake_hands(struct ws_client *w, const struct http_client *c, const struct url *url,
+			const char *subprotocol, struct http_response *refusal)
 {
 	int64_t deadline = clock_monotonic() + HANDSHAKE_TIME;
 	auto_str struct str head = STR_INIT(HANDSHAKE_MAX + READ_SIZE), key = STR_INIT(64);
@@ -238,7 +244,8 @@ static err *open_connection(struct ws_client *w, const struct http_client *c, co
 	curl_easy_setopt(w->easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(w->easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(w->easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(w->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_timeout / (int64_t)NSEC_PER_MSEC));
+	curl_easy_setopt(w->easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)(c->connect_timeout / (int64_t)NSEC_PER_MSEC));
 	curl_easy_setopt(w->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	TRY(http_identify(c, w->easy));
 	CURLcode code = curl_easy_perform(w->easy);
@@ -251,8 +258,8 @@ static err *open_connection(struct ws_client *w, const struct http_client *c, co
 	return NULL;
 }
 
-err *ws_connect(struct http_client *c, const char *text, const char *subprotocol, struct http_response *refusal,
-		struct ws_client **ret)
+err *ws_connect(struct http_client *c, const char *text, const char *subprotocol,
+		struct http_response *refusal, struct ws_client **ret)
 {
 	auto_ws_client struct ws_client *w = calloc(1, sizeof(*w));
 	auto_url struct url url = { 0 };
@@ -297,7 +304,8 @@ int ws_fd(const struct ws_client *w)
 /* ---- sending ---- */
 
 /* Queued whole, masked in the queue. */
-static err *queue(struct ws_client *w, enum ws_opcode opcode, const void *head, size_t head_len, const void *bytes, size_t len)
+static err *queue(struct ws_client *w, enum ws_opcode opcode, const void *head, size_t head_len,
+		  const void *bytes, size_t len)
 {
 	uint8_t frame[14], mask[4];
 
@@ -316,7 +324,8 @@ static err *queue(struct ws_client *w, enum ws_opcode opcode, const void *head, 
 	return NULL;
 }
 
-err *ws_send(struct ws_client *w, enum ws_opcode opcode, const void *head, size_t head_len, const void *bytes, size_t len)
+err *ws_send(struct ws_client *w, enum ws_opcode opcode, const void *head, size_t head_len, const void *bytes,
+	     size_t len)
 {
 	TRY(queue(w, opcode, head, head_len, bytes, len));
 	return flush(w);
@@ -349,7 +358,8 @@ static err *on_control(struct ws_client *w, const struct ws_frame *f, const char
 static err *on_data(struct ws_client *w, const struct ws_frame *f, const char *payload)
 {
 	if ((f->opcode == WS_CONTINUATION) != w->in_parts)
-		return err_new(EPROTO, w->in_parts ? "a new message inside another" : "the end of a message without its begin");
+		return err_new(EPROTO, w->in_parts ? "a new message inside another"
+						   : "the end of a message without its begin");
 	if (!w->in_parts) {
 		str_clear(&w->message);
 		w->opcode = f->opcode;

@@ -1,9 +1,8 @@
 /* tests/api/driver.c: the API's client as a command line, for tests against servers that lie.
  *
- * driver CONFIG get KIND NAME [NAMESPACE] | list KIND [NAMESPACE] | create|replace FILE | patch KIND NAME PATCH
- *   delete KIND NAME | raw PATH | node PATH
- *   watch KIND [SECONDS] | follow KIND [SYNCED|EVENTS [SECONDS]]   ends after so many events; cancelled after SECONDS
- *   log POD [CONTAINER] | exec [-i] [-t] POD COMMAND...
+ * driver CONFIG get KIND NAME [NAMESPACE] | list KIND [NAMESPACE] | create|replace FILE | patch KIND NAME
+ * PATCH delete KIND NAME | raw PATH | node PATH watch KIND [SECONDS] | follow KIND [SYNCED|EVENTS [SECONDS]]
+ * ends after so many events; cancelled after SECONDS log POD [CONTAINER] | exec [-i] [-t] POD COMMAND...
  * Events are told as "ADDED namespace/name uid revision"; troubles on stderr. */
 #include <fcntl.h>
 #include <pthread.h>
@@ -72,8 +71,8 @@ static err *write_file(char **argv, bool create)
 	strv_add(&paths, argv[0]);
 	TRY(manifest_read(arena, &paths, &m));
 	for (size_t i = 0; i < m.count; i++) {
-		TRY(create ? api_create(client, arena, m.items[i].object, false, &o) :
-			     api_replace(client, arena, m.items[i].object, NULL, false, &o));
+		TRY(create ? api_create(client, arena, m.items[i].object, false, &o)
+			   : api_replace(client, arena, m.items[i].object, NULL, false, &o));
 		print(create ? "created" : "replaced", o);
 	}
 	return NULL;
@@ -100,7 +99,7 @@ static err *patch(char **argv, int argc UNUSED)
 	return NULL;
 }
 
-static err *delete(char **argv, int argc UNUSED)
+static err *delete (char **argv, int argc UNUSED)
 {
 	static const struct api_delete how = { .grace = 5, .uid = "u1" };
 	const struct kind *kind;
@@ -133,7 +132,7 @@ static bool until_synced;
 static err *on_event(const struct watch_event *event, void *user UNUSED)
 {
 	static const char *const names[] = {
-		[WATCH_ADDED] = "ADDED", [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED",
+		[WATCH_ADDED] = "ADDED",       [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED",
 		[WATCH_BOOKMARK] = "BOOKMARK", [WATCH_SYNCED] = "SYNCED",
 	};
 
@@ -240,9 +239,9 @@ static const struct {
 	int least;
 	err *(*run)(char **argv, int argc);
 } commands[] = {
-	{ "get", 2, get }, { "list", 1, list }, { "create", 1, create }, { "replace", 1, replace }, { "patch", 3, patch },
-	{ "delete", 2, delete }, { "raw", 1, raw }, { "node", 1, node }, { "watch", 1, watch }, { "follow", 1, follow },
-	{ "log", 1, logs }, { "exec", 2, exec },
+	{ "get", 2, get },     { "list", 1, list },	{ "create", 1, create }, { "replace", 1, replace },
+	{ "patch", 3, patch }, { "delete", 2, delete }, { "raw", 1, raw },	 { "node", 1, node },
+	{ "watch", 1, watch }, { "follow", 1, follow }, { "log", 1, logs },	 { "exec", 2, exec },
 };
 
 static err *run(int argc, char **argv)

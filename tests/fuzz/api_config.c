@@ -1,4 +1,5 @@
-/* tests/fuzz/api_config.c: any bytes as the file that says how a cluster is reached; what is understood is written and read. */
+/* tests/fuzz/api_config.c: any bytes as the file that says how a cluster is reached; what is understood is
+ * written and read. */
 #include <stdint.h>
 
 #include "api/config.h"
