@@ -16,11 +16,26 @@ static void deliver_registered(struct note *n)
 	n->link->o.registered(n->error, (const struct node *)n->object, n->link->o.user);
 }
 
-/* A Node that is there keeps its taints, and labels that others gave it. */
-static err *update(struct api_client *api, struct arena *arena, const struct node *node, struct object **ret)
+/* A Node that is there keeps its taints, labels that others gave it, and its class, which an administrator may have
+ * lowered since: what our options say of it counts at the first registration only. */
+static err *update(struct api_client *api, struct arena *arena, struct node *node, struct object **ret)
 {
 	auto_str struct str patch = STR_INIT(JSON_SIZE_MAX);
+	struct string_map *labels = &node->metadata.labels;
+	struct object *known;
+	size_t kept = 0;
 
+	TRY(api_get(api, arena, &kinds[KIND_NODE], NULL, node->metadata.name, &known));
+	const char *class = string_map_get(&known->metadata.labels, STUBE_PROTECTION_CLASS);
+	for (size_t i = 0; i < labels->count; i++) {
+		const struct string_pair *pair = &labels->items[i];
+		if (!str_equal(pair->key, STUBE_PROTECTION_CLASS))
+			labels->items[kept++] = *pair;
+		else if (!str_equal(pair->value, class))
+			log_warning("the node keeps its protection class: only an administrator changes it", "node",
+				    node->metadata.name, "class", class ? class : "normal", "option", pair->value, NULL);
+	}
+	labels->count = kept;
 	TRY(report_labels(&patch, node));
 	return api_patch(api, arena, &kinds[KIND_NODE], NULL, node->metadata.name, NULL, patch.data, ret);
 }

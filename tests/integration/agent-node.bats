@@ -36,6 +36,19 @@ teardown() { cluster_teardown; }
 	jq -e '[.spec.taints // [] | .[] | select(.key == "gpu")] == []' <<< "$node"
 }
 
+@test "the protection class that an administrator gave stays, whatever the options say" {
+	agent_start --label stube/protection-class=very-high
+	eventually node_ready
+	[ "$(api GET "$NODES/one" | jq -r '.metadata.labels["stube/protection-class"]')" = very-high ]
+	api PATCH "$NODES/one" '{"metadata":{"labels":{"stube/protection-class":"high"}}}' application/merge-patch+json > /dev/null
+	agent_end
+	agent_start --label stube/protection-class=very-high
+	eventually agent_get /readyz
+	[ "$(api GET "$NODES/one" | jq -r '.metadata.labels["stube/protection-class"]')" = high ]
+	grep -q 'the node keeps its protection class: only an administrator changes it node=one class=high option=very-high' \
+		"$WORK/agent.log"
+}
+
 @test "a Node that was removed is registered again by its agent" {
 	LEASE=3
 	scheduler_kill
