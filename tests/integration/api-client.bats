@@ -288,6 +288,25 @@ ADDED /a uid-a 11"
 	[ "$status" -eq 1 ]
 }
 
+@test "api client: where a cluster names its authority, the system's authorities count for nothing" {
+	[ "$(id -u)" -eq 0 ] && [ -d /etc/ssl/certs ] || skip "needs root to replace /etc/ssl/certs for a moment"
+	# A machine that trusts the server's authority.
+	mkdir "$BATS_TEST_TMPDIR/certs"
+	cp ca.crt "$BATS_TEST_TMPDIR/certs/ca-certificates.crt"
+	cp ca.crt "$BATS_TEST_TMPDIR/certs/$(openssl x509 -hash -noout -in ca.crt).0"
+	inside() {
+		run unshare -m sh -c 'mount --bind "$1" /etc/ssl/certs && shift && exec timeout 30 "$@"' sh \
+			"$BATS_TEST_TMPDIR/certs" "$DRIVER" "$@"
+	}
+	local config
+	config=$(tls_config ca admin)
+	sed -i 's/, certificate-authority: [^}]*//' "$config"
+	inside "$config" get ns a
+	gives 0 "got /a uid-a 3"
+	inside "$(tls_config other admin)" get ns a
+	has 1 "EKEYREJECTED: Namespace 'a': the server's certificate is not trusted: "
+}
+
 @test "api client: the proxy of the environment is not asked" {
 	export https_proxy=http://127.0.0.1:1 all_proxy=http://127.0.0.1:1 http_proxy=http://127.0.0.1:1
 	client "$(tls_config ca admin)" get ns a
