@@ -6,9 +6,9 @@
 #include "agent/decide.h"
 #include "agent/local.h"
 #include "agent/pods.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "images/pull.h"
-#include "registry/client.h"
 
 #define PODS_UID_MAX   40
 #define PODS_CONTAINERS_MAX 64
@@ -113,7 +113,16 @@ struct watched {
 	uint32_t attempt, crashes, interrupted; /* as the record says, or will say */
 };
 
-enum job_kind { JOB_LOOK, JOB_SANDBOX, JOB_START, JOB_END_SANDBOX, JOB_REMOVE, JOB_RECORD, JOB_FETCH };
+enum job_kind {
+	JOB_LOOK,
+	JOB_SANDBOX,
+	JOB_START,
+	JOB_END_SANDBOX,
+	JOB_REMOVE,
+	JOB_RECORD,
+	JOB_FETCH,
+	JOB_CLAIM
+};
 
 struct entry {
 	struct entry *next;
@@ -160,7 +169,8 @@ struct job {
 	size_t count;
 	struct str record;          /* text to write first; empty: none */
 	struct id_range ids;
-	char *image;                /* digest to run */
+	char *image; /* digest to run */
+	char *path;  /* of JOB_CLAIM: what goes */
 	struct bundle_claim claims[PODS_CONTAINERS_MAX];
 	size_t claim_count;
 	char boot_id[40];
@@ -199,8 +209,27 @@ enum decide_image pods_fetch_state(const struct watched *w);
 void pods_fetch_run(struct job *j);
 void pods_fetch_free_all(struct pods *p);
 
-/* ---- agent/pods-reconcile.c ---- */
+/* A failure of what may succeed a moment later. */
+#define PODS_RETRY_NS ((int64_t)NSEC_PER_SEC)
+
+/* ---- agent/pods-claims.c ---- */
+
+/* Places of the Pod's claims; paths are yours to free. EAGAIN: the API has not told of one yet. */
+err *pods_claims_add(struct entry *e, struct bundle_claim *claims, size_t *count) MUST_CHECK;
+void pods_claims_turn(struct pods *p);
+/* A claim that was deleted while a Pod here mounts it. */
+struct dead_claim {
+	struct dead_claim *next;
+	char *path, *uid;
+};
+void pods_dead_claim_free(struct dead_claim *d);
+
+/* ---- agent/pods-finish.c ---- */
+void pods_finish(struct job *j);
+const char *pods_container_name(const struct watched *w);
 void pods_kick(struct pods *p);
+
+/* ---- agent/pods-reconcile.c ---- */
 void pods_woken(uint32_t events, void *user); /* of the loop: jobs are done, or something is due */
 void pods_timer(void *user);
 void pods_event(struct entry *e, bool warning, const char *reason, const char *fmt, ...) PRINTF(4, 5);
@@ -208,7 +237,7 @@ void pods_watched_problem(struct watched *w, const char *reason, const char *tex
 void pods_watched_unwatch(struct watched *w);
 void pods_entry_due(struct entry *e);
 
-/* ---- agent/pods.c ---- */
+/* ---- agent/pods-entry.c ---- */
 struct entry *pods_entry_find(struct pods *p, const char *uid);
 struct entry *pods_entry_named(struct pods *p, const char *namespace, const char *name);
 void pods_entry_free(struct entry *e);
@@ -234,6 +263,7 @@ struct pods {
 	char boot_id[40];
 	struct entry *entries;
 	struct fetch *fetches;
+	struct dead_claim *dead_claims;
 	enum pods_contact contact;
 	int64_t lease_end, lease_written, opened;
 	struct loop_source *timer, *wakeup;

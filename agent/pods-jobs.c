@@ -60,6 +60,7 @@ void pods_job_free(struct job *j)
 	free(j->seen);
 	free(j->last);
 	free(j->image);
+	free(j->path);
 	free(j->digest);
 	free(j->image_id);
 	err_free(j->error);

@@ -374,6 +374,11 @@ static err *remove_all(struct job *j)
 	return path_remove_all(p->pods_fd, gone);
 }
 
+static err *remove_claim(struct job *j)
+{
+	return volumes_claim_remove(j->path);
+}
+
 void pods_job_run(struct job *j)
 {
 	static err *(*const bodies[])(struct job *) = {
@@ -383,6 +388,7 @@ void pods_job_run(struct job *j)
 		[JOB_END_SANDBOX] = end_sandbox,
 		[JOB_REMOVE] = remove_all,
 		[JOB_RECORD] = write_record,
+		[JOB_CLAIM] = remove_claim,
 	};
 
 	if (j->kind == JOB_FETCH)

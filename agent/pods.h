@@ -57,6 +57,9 @@ void pods_forget(struct pods *p, const char *uid);
 /* After the API's list has been told whole: what is recorded here and was not wanted since pods_open() is forgotten. */
 void pods_synced(struct pods *p);
 
+/* This claim was deleted: its data goes as soon as no Pod here has it. After a restart tell it again. */
+void pods_claim_gone(struct pods *p, const char *namespace, const char *uid);
+
 /* What is allowed to run while the control plane is out of reach (design, decision 14):
  * FREE     in contact: everything wanted
  * ALONE    out of contact since the start or for less than T: what runs goes on; after a reboot of the machine `keep` Pods

@@ -1,6 +1,7 @@
 /* oci/platform.c: platforms, and which manifest of an index fits one. */
 #include "oci/image.h"
 
+#include <pthread.h>
 #include <strings.h>
 #include <sys/utsname.h>
 
@@ -49,13 +50,12 @@ static void normalise(struct oci_platform *p)
 		p->variant = NULL;
 }
 
-const struct oci_platform *oci_platform_host(void)
+static struct oci_platform host;
+
+static void find_host(void)
 {
 	static struct utsname name;
-	static struct oci_platform host;
 
-	if (host.os)
-		return &host;
 	uname(&name);
 	host.architecture = name.machine;
 	normalise(&host);
@@ -63,6 +63,14 @@ const struct oci_platform *oci_platform_host(void)
 	if (strcmp(host.architecture, "arm") != 0)
 		host.variant = NULL;
 	host.os = "linux";
+}
+
+/* Several threads resolve images. */
+const struct oci_platform *oci_platform_host(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_host);
 	return &host;
 }
 

@@ -1,9 +1,10 @@
-/* tests/agent/pods-driver.c: agent/pods.h as a command line for tests: Pods and commands in, a line of JSON for all that
- * is told.
+/* tests/agent/pods-driver.c: agent/pods.h as a command line for tests: Pods and commands in, a line of JSON
+ *for all that is told.
  *
  *	{...}                         want this Pod
- *	forget UID | synced | contact free|alone|fenced | lease SECONDS | claim NAMESPACE NAME UID | address ADDRESS
- *	list | counts | log NAMESPACE NAME CONTAINER [previous] | exec NAMESPACE NAME CONTAINER WORD... | quit */
+ *	forget UID | synced | contact free|alone|fenced | lease SECONDS | claim NAMESPACE NAME UID | no-claim
+ *NAMESPACE UID | address ADDRESS list | counts | log NAMESPACE NAME CONTAINER [previous] | exec NAMESPACE
+ *NAME CONTAINER WORD... | quit */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -229,6 +230,8 @@ static err *command(char *line)
 		m->namespace = strdup(words[1]);
 		m->name = strdup(words[2]);
 		m->uid = strdup(words[3]);
+	} else if (str_equal(words[0], "no-claim") && count == 3) {
+		pods_claim_gone(pods, words[1], words[2]);
 	} else if (str_equal(words[0], "address") && count == 2) {
 		pods_address(pods, words[1]);
 	} else if (str_equal(words[0], "list")) {

@@ -101,6 +101,34 @@ teardown() { pods_teardown; }
 	eventually nothing_left
 }
 
+@test "a Pod that a record of version 1 tells of is adopted as it runs" {
+	uid=0b9b8f0c-6d5e-4a3f-9d5d-0f6a4d7c2e11
+	claim='.metadata.uid = "'$uid'" | .spec.volumes = [{name: "data", persistentVolumeClaim: {claimName: "daten"}}] | .spec.containers[0].volumeMounts = [{name: "data", mountPath: "/data"}]'
+	driver_start
+	tell contact free
+	tell "claim default daten 5f0c2a1e-3b7d-4c7e-9a57-0f6a4d7c2e11"
+	tell "$(pod antrag-0 "$SERVE" "$claim")"
+	for i in 1 2; do
+		eventually status_is $uid '.containerStatuses[0] | "\(.restartCount) \(.state | keys[0])"' "$((i - 1)) running"
+		kill -9 "$(pid $uid 0)"
+	done
+	eventually status_is $uid '.containerStatuses[0] | "\(.restartCount) \(.state | keys[0])"' "2 running"
+	driver_end
+	p=$(pid $uid 0) record=$STUBE_DATA/agent/pods/$uid/pod.json
+	# What that release wrote, with this machine's boot and image.
+	jq -c --slurpfile now "$record" '.bootID = $now[0].bootID | .ids = $now[0].ids | .containers[0].imageDigest = $now[0].containers[0].imageDigest' tests/compat/pod-1/pod.json > "$WORK/old"
+	cp "$WORK/old" "$record"
+	driver_start
+	tell counts
+	eventually said 'select(.kind == "counts" and .adopted == 1 and .started == 0)'
+	[ "$(pid $uid 0)" = "$p" ]
+	tell contact free
+	kill -9 "$p"
+	eventually status_is $uid '.containerStatuses[0] | .restartCount' 3
+	tell synced
+	eventually nothing_left
+}
+
 @test "a Pod that has run here is not started a second time when its record is gone" {
 	driver_start
 	tell contact free

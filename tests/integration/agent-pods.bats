@@ -56,6 +56,20 @@ teardown() { pods_teardown; }
 	eventually nothing_left
 }
 
+@test "with hostUsers a Pod has the node's ids; stube ps shows no container of Pods" {
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE" '.spec.hostUsers = true')"
+	eventually phase_is "$A" Running
+	[ "$(ns "$(pid "$A" 0)" user)" = "$(ns $$ user)" ]
+	[ "$(ns "$(pid "$A" 0)" net)" = "$(ns "$(pid "$A" s)" net)" ]
+	[ "$(ns "$(pid "$A" 0)" net)" != "$(ns $$ net)" ]
+	run stube ps --all --output name
+	[ "$output" = "" ]
+	tell "forget $A"
+	eventually nothing_left
+}
+
 @test "with hostNetwork a Pod has the node's network and address" {
 	driver_start
 	tell contact free
@@ -159,11 +173,20 @@ teardown() { pods_teardown; }
 	eventually phase_is "$B" Running
 	[ "$(jq .ids.first "$STUBE_DATA/agent/pods/$A/pod.json")" != "$(jq .ids.first "$STUBE_DATA/agent/pods/$B/pod.json")" ]
 	eventually grep -q more "$STUBE_DATA/agent/containers/$B-0-1/log"
+	tell "no-claim default claim-uid"
 	tell "forget $A"
-	tell "forget $B"
+	tell list
+	eventually said 'select(.kind == "pod")'
+	[ -s "$STUBE_DATA/agent/volumes/default/claim-uid/1" ]
+	driver_end # a claim that is deleted goes with its last Pod, unless the agent does not hear of it
+	driver_start
+	tell contact free
+	tell synced
 	eventually nothing_left
 	[ "$(cat "$STUBE_DATA/agent/volumes/default/claim-uid/1")" = $'Antrag\nmore' ]
 	[ "$(stat -c %u "$STUBE_DATA/agent/volumes/default/claim-uid/1")" = 1000 ]
+	tell "no-claim default claim-uid"
+	eventually test ! -e "$STUBE_DATA/agent/volumes/default/claim-uid"
 }
 
 @test "a name of no image ends in ImagePullBackOff, one of no registry too, Never says so" {

@@ -3,6 +3,7 @@
 . "tests/cli/local.bash"
 
 DRIVER_PROGRAM=${STUBE_PODS_DRIVER:-$PWD/build/release/tests/agent/pods-driver}
+# shellcheck disable=SC2034 # of the tests
 SERVE='trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done'
 
 pods_setup() {
@@ -14,6 +15,7 @@ pods_setup() {
 	DRIVER=
 	# UIDs of this test alone: cgroups are the machine's.
 	TAG=t$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+	# shellcheck disable=SC2034 # of the tests
 	A=$TAG-a B=$TAG-b
 }
 
@@ -71,7 +73,7 @@ ns() { readlink "/proc/$1/ns/$2"; }
 # Nothing of any Pod: processes, mounts, cgroups, sockets, id records, folders.
 nothing_left() {
 	[ -z "$(monitors)" ] || return 1
-	[ -z "$(ls -A "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/containers" "$STUBE_DATA/agent/pods" | grep -v : )" ] || return 1
+	[ -z "$(find "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/containers" "$STUBE_DATA/agent/pods" -mindepth 1)" ] || return 1
 	[ -z "$(find "$STUBE_DATA/ids" -type f ! -name lock)" ] || return 1
 	! grep -F " $WORK/" /proc/self/mountinfo || return 1
 	[ -z "$(find /sys/fs/cgroup/unified/stube /sys/fs/cgroup/stube -maxdepth 1 -name "$TAG*" 2> /dev/null)" ] || return 1
