@@ -138,9 +138,11 @@ static void write_starts(const struct metrics *m, struct str *out)
 
 	head(out, name, "histogram", "Seconds from a Pod's arrival at this node until it runs.");
 	for (size_t i = 0; i < ARRAY_LEN(start_bounds); i++)
-		str_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name, start_bounds[i], (unsigned long long)m->start_buckets[i]);
-	str_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.15g\n%s_count %llu\n", name, (unsigned long long)m->start_count,
-		 name, m->start_sum, name, (unsigned long long)m->start_count);
+		str_addf(out, "%s_bucket{le=\"%g\"} %llu\n", name, start_bounds[i],
+			 (unsigned long long)m->start_buckets[i]);
+	str_addf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.15g\n%s_count %llu\n", name,
+		 (unsigned long long)m->start_count, name, m->start_sum, name,
+		 (unsigned long long)m->start_count);
 }
 
 static void write_operations(const struct metrics *m, const struct pods_count *c, struct str *out)
@@ -163,9 +165,10 @@ static void write_operations(const struct metrics *m, const struct pods_count *c
 	head(out, "kubelet_runtime_operations_errors_total", "counter",
 	     "Operations that failed; sync_pod counts failed pulls, creates and starts.");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (rows[i].failed > 0 || str_equal(rows[i].type, "sync_pod") || str_equal(rows[i].type, "exec"))
-			str_addf(out, "kubelet_runtime_operations_errors_total{operation_type=\"%s\"} %llu\n", rows[i].type,
-				 (unsigned long long)rows[i].failed);
+		if (rows[i].failed > 0 || str_equal(rows[i].type, "sync_pod") ||
+		    str_equal(rows[i].type, "exec"))
+			str_addf(out, "kubelet_runtime_operations_errors_total{operation_type=\"%s\"} %llu\n",
+				 rows[i].type, (unsigned long long)rows[i].failed);
 }
 
 /* ---- containers ---- */
@@ -233,7 +236,8 @@ static double cpu_of(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	auto_err err *e = file_read(AT_FDCWD, path, &text);
 	const char *rest = e ? NULL : strrchr(text.data, ')'); /* the name may hold anything */
-	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &kernel) != 2)
+	if (!rest ||
+	    sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &kernel) != 2)
 		return 0;
 	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -256,7 +260,8 @@ struct usage {
 	unsigned running, exited;
 };
 
-static void sample(struct str *out, const char *name, const struct pod *pod, const char *container, double value)
+static void sample(struct str *out, const char *name, const struct pod *pod, const char *container,
+		   double value)
 {
 	str_addf(out, "%s{", name);
 	label(out, "namespace", pod->metadata.namespace, false);
@@ -265,8 +270,8 @@ static void sample(struct str *out, const char *name, const struct pod *pod, con
 	str_addf(out, "} %.15g\n", value);
 }
 
-static bool measure(const struct pod *pod, const struct pod_status *status, const struct pods_container *containers,
-		    size_t count, void *user)
+static bool measure(const struct pod *pod, const struct pod_status *status,
+		    const struct pods_container *containers, size_t count, void *user)
 {
 	struct usage *u = user;
 
@@ -280,17 +285,22 @@ static bool measure(const struct pod *pod, const struct pod_status *status, cons
 		}
 		u->running++;
 		auto_close int fd = c->cgroup ? open(c->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-		double cpu = fd >= 0 && read_key(fd, "cpu.stat", "usage_usec", &usec) ? (double)usec / 1e6 : cpu_of(c->pid);
+		double cpu = fd >= 0 && read_key(fd, "cpu.stat", "usage_usec", &usec) ? (double)usec / 1e6
+										      : cpu_of(c->pid);
 		sample(&u->cpu, "container_cpu_usage_seconds_total", pod, c->name, cpu);
-		sample(&u->memory, "container_memory_working_set_bytes", pod, c->name, (double)working_set(fd, c->pid));
-		sample(&u->seen, "container_last_seen", pod, c->name, (double)(clock_real() / (int64_t)NSEC_PER_SEC));
+		sample(&u->memory, "container_memory_working_set_bytes", pod, c->name,
+		       (double)working_set(fd, c->pid));
+		sample(&u->seen, "container_last_seen", pod, c->name,
+		       (double)clock_real() / (double)NSEC_PER_SEC);
 	}
 	return true;
 }
 
 static void write_containers(const struct metrics *m, struct str *out)
 {
-	struct usage u = { .cpu = STR_INIT(PART_MAX), .memory = STR_INIT(PART_MAX), .seen = STR_INIT(PART_MAX) };
+	struct usage u = { .cpu = STR_INIT(PART_MAX),
+			   .memory = STR_INIT(PART_MAX),
+			   .seen = STR_INIT(PART_MAX) };
 
 	pods_each(m->agent->pods, measure, &u);
 	head(out, "kubelet_running_containers", "gauge", "Containers by state.");
@@ -300,10 +310,11 @@ static void write_containers(const struct metrics *m, struct str *out)
 	     "Processor time of a container: of its cgroup, or of its first process where it has none.");
 	str_add_bytes(out, u.cpu.data, u.cpu.len);
 	head(out, "container_memory_working_set_bytes", "gauge",
-	     "Memory of a container that cannot be reclaimed: of its cgroup, or the resident memory of its processes "
-	     "where the memory controller is not at hand.");
+	     "Memory of a container that cannot be reclaimed: of its cgroup, or the resident memory of its "
+	     "processes where the memory controller is not at hand.");
 	str_add_bytes(out, u.memory.data, u.memory.len);
-	head(out, "container_last_seen", "gauge", "When the container was last seen running, in seconds since the epoch.");
+	head(out, "container_last_seen", "gauge",
+	     "When the container was last seen running, in seconds since the epoch.");
 	str_add_bytes(out, u.seen.data, u.seen.len);
 	str_done(&u.cpu);
 	str_done(&u.memory);
@@ -328,9 +339,11 @@ static unsigned open_files(void)
 static void write_process(const struct metrics *m, struct str *out)
 {
 	plain(out, "process_cpu_seconds_total", "counter", "Processor time of the agent.", cpu_of(getpid()));
-	plain(out, "process_resident_memory_bytes", "gauge", "Resident memory of the agent.", (double)resident(getpid()));
+	plain(out, "process_resident_memory_bytes", "gauge", "Resident memory of the agent.",
+	      (double)resident(getpid()));
 	plain(out, "process_open_fds", "gauge", "Open file descriptors of the agent.", open_files());
-	plain(out, "process_start_time_seconds", "gauge", "When the agent was started, in seconds since the epoch.",
+	plain(out, "process_start_time_seconds", "gauge",
+	      "When the agent was started, in seconds since the epoch.",
 	      (double)m->agent->started / (double)NSEC_PER_SEC);
 }
 
@@ -341,14 +354,16 @@ static void write_agent(const struct metrics *m, const struct pods_count *c, str
 
 	head(out, "stube_build_info", "gauge", "Which release this is.");
 	str_addf(out, "stube_build_info{version=\"%s\"} 1\n", stube_version);
-	plain(out, "stube_agent_adopted_total", "counter", "Containers that ran already when the agent was started.",
-	      (double)c->adopted);
-	plain(out, "stube_agent_container_restarts_total", "counter", "Containers that were started again.", c->restarts);
-	plain(out, "stube_agent_image_pull_bytes_total", "counter", "Bytes of images that were pulled.", (double)c->pull_bytes);
-	plain(out, "stube_agent_lease_seconds_left", "gauge", "Until the node counts as lost; negative: since then.",
-	      a->contact.lease_end ? left : 0);
-	plain(out, "stube_agent_api_reachable", "gauge", "Whether the last renewal of the lease was answered.",
-	      link_reachable(a->link));
+	plain(out, "stube_agent_adopted_total", "counter",
+	      "Containers that ran already when the agent was started.", (double)c->adopted);
+	plain(out, "stube_agent_container_restarts_total", "counter", "Containers that were started again.",
+	      c->restarts);
+	plain(out, "stube_agent_image_pull_bytes_total", "counter", "Bytes of images that were pulled.",
+	      (double)c->pull_bytes);
+	plain(out, "stube_agent_lease_seconds_left", "gauge",
+	      "Until the node counts as lost; negative: since then.", a->contact.lease_end ? left : 0);
+	plain(out, "stube_agent_api_reachable", "gauge",
+	      "Whether the last renewal of the lease was answered.", link_reachable(a->link));
 	plain(out, "stube_agent_outbox_length", "gauge", "Messages that wait to be told to the API.",
 	      (double)outbox_length(a->outbox));
 	plain(out, "stube_agent_events_dropped_total", "counter", "Events dropped because too many waited.",

@@ -218,10 +218,13 @@ static err *check_userns(struct look *l)
 static err *check_subids(struct look *l)
 {
 	static const char *const files[] = { "/etc/subuid", "/etc/subgid" };
-	const struct passwd *self = getpwuid(geteuid());
+	struct passwd entry, *self = NULL;
+	char strings[4096];
 	bool root = place_is_root(), all = true;
 	struct id_range range = { 0 };
 
+	if (getpwuid_r(geteuid(), &entry, strings, sizeof(strings), &self) != 0)
+		self = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		auto_str struct str text = STR_INIT(1 << 20);
 		IGNORE(file_read(AT_FDCWD, files[i], &text));
@@ -291,16 +294,23 @@ static err *check_programs(struct look *l)
 	return NULL;
 }
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	err *(*look)(struct look *l);
 } checks[] = {
-	{ "kernel", check_kernel },	    { "user", check_user },
-	{ "programs", check_programs },	    { "run folder", check_run },
-	{ "cgroup", check_cgroup },	    { "user namespaces", check_userns },
-	{ "subordinate ids", check_subids }, { "layers", check_layers },
-	{ "overlay", check_overlay },	    { "seccomp", check_seccomp },
+	{ "kernel",          check_kernel },
+	{ "user",            check_user },
+	{ "programs",        check_programs },
+	{ "run folder",      check_run },
+	{ "cgroup",          check_cgroup },
+	{ "user namespaces", check_userns },
+	{ "subordinate ids", check_subids },
+	{ "layers",          check_layers },
+	{ "overlay",         check_overlay },
+	{ "seccomp",         check_seccomp },
 };
+/* clang-format on */
 
 err *node_check(struct arena *arena, const char *programs, struct node_check **ret, size_t *ret_count)
 {

@@ -15,8 +15,8 @@ enum pods_contact contact_decide(struct contact *c, int64_t now, int64_t *ret_ne
 	return c->failing || c->stale ? PODS_ALONE : PODS_FREE;
 }
 
-/* The scheduler counts from when it received what we sent at `sent`, or later; so the lease that we believe in
- * never outlasts the one that it believes in. */
+/* The scheduler counts from when it received what we sent at `sent`, or later; so the lease that we believe
+ * in never outlasts the one that it believes in. */
 bool contact_renewed(struct contact *c, int64_t now, int64_t sent, int64_t duration, bool created)
 {
 	bool first = !c->held, was_lost = c->lease_end != 0 && now > c->lease_end;

@@ -22,9 +22,10 @@ struct machine {
 };
 err *machine_read(struct arena *arena, int root_fd, const char *data, struct machine *ret) MUST_CHECK;
 /* What the API is told of it. address: NULL: none known. */
-err *machine_node(struct arena *arena, const struct machine *m, const struct node_options *options, const char *address,
-		  struct node *ret) MUST_CHECK;
-/* Pieces of it. Counts of lists such as "0-3,8"; values of "MemTotal:  123 kB", in bytes, and of NAME="text". */
+err *machine_node(struct arena *arena, const struct machine *m, const struct node_options *options,
+		  const char *address, struct node *ret) MUST_CHECK;
+/* Pieces of it. Counts of lists such as "0-3,8"; values of "MemTotal:  123 kB", in bytes, and of NAME="text".
+ */
 unsigned observe_count_cpus(const char *list);
 bool observe_meminfo(const char *text, const char *key, int64_t *ret);
 bool observe_assignment(const char *text, const char *key, char *out, size_t size);
@@ -36,14 +37,16 @@ const char *observe_supported(char out[static 64]);
 /* ---- agent/node-contact.c: what may run while the control plane is out of reach ---- */
 
 struct contact {
-	int64_t lease_end;  /* CLOCK_BOOTTIME; begins as the program before us left it; 0: there never was one */
-	bool held;          /* renewed since the start */
-	bool failing;       /* the last renewal failed */
-	bool stale;         /* begins true. The list of Pods is older than the lease: something may have been decided
-	                       without us */
-	bool fenced;        /* the lease ran out, and we have not been told all since */
+	int64_t lease_end; /* CLOCK_BOOTTIME; begins as the program before us left it; 0: there never was one
+			    */
+	bool held;	   /* renewed since the start */
+	bool failing;	   /* the last renewal failed */
+	bool stale;  /* begins true. The list of Pods is older than the lease: something may have been decided
+			without us */
+	bool fenced; /* the lease ran out, and we have not been told all since */
 };
-/* Pure: bring `fenced` up to date and say what may run now. *ret_next: when to ask again, 0: nothing will change by time. */
+/* Pure: bring `fenced` up to date and say what may run now. *ret_next: when to ask again, 0: nothing will
+ * change by time. */
 enum pods_contact contact_decide(struct contact *c, int64_t now, int64_t *ret_next);
 /* A renewal sent at `sent` was answered. created: the lease had to be made. True: list the Pods anew. */
 bool contact_renewed(struct contact *c, int64_t now, int64_t sent, int64_t duration, bool created);
@@ -56,21 +59,22 @@ enum out_kind { OUT_POD_STATUS, OUT_POD_DELETE, OUT_NODE_STATUS, OUT_EVENT, OUT_
 struct out_item {
 	enum out_kind kind;
 	char *namespace, *name, *uid;
-	char *body;             /* of a Pod's status: a patch; of an event: its message */
-	const char *about;      /* of an event: "Pod" or "Node"; static */
+	char *body;	   /* of a Pod's status: a patch; of an event: its message */
+	const char *about; /* of an event: "Pod" or "Node"; static */
 	char *reason;
 	bool warning;
-	int64_t first, last;    /* of an event, ns since the epoch */
+	int64_t first, last; /* of an event, ns since the epoch */
 	int32_t count;
 	unsigned tries;
-	uint64_t number;        /* grows: names events */
+	uint64_t number; /* grows: names events */
 	struct out_item *next;
 };
 struct outbox;
 #define OUTBOX_EVENTS_MAX 1000
 struct outbox *outbox_new(void); /* NULL: no memory */
 void outbox_free(struct outbox *o);
-/* Taken: what the item holds. One of the same kind and UID that waits gets the newer body; an equal event counts up. */
+/* Taken: what the item holds. One of the same kind and UID that waits gets the newer body; an equal event
+ * counts up. */
 void outbox_put(struct outbox *o, struct out_item item);
 /* The oldest, yours; waits until there is one. NULL: outbox_end() was called. */
 struct out_item *outbox_take(struct outbox *o);
@@ -83,11 +87,13 @@ uint64_t outbox_dropped(struct outbox *o); /* events */
 
 /* ---- agent/report.c: bodies of requests ---- */
 
-/* {"metadata":{"uid":...},"status":{...}}: what the status does not have is null, so that nothing old stays. */
+/* {"metadata":{"uid":...},"status":{...}}: what the status does not have is null, so that nothing old stays.
+ */
 err *report_status(struct str *out, const struct kind *kind, const char *uid, const void *status) MUST_CHECK;
 /* {"metadata":{"labels","annotations"}} of our own. */
 err *report_labels(struct str *out, const struct node *node) MUST_CHECK;
-err *report_event(struct arena *arena, const char *node, const struct out_item *item, struct event *ret) MUST_CHECK;
+err *report_event(struct arena *arena, const char *node, const struct out_item *item,
+		  struct event *ret) MUST_CHECK;
 /* A Pod that we cannot run as it is meant. */
 err *report_refused(struct str *out, const struct pod *pod, const char *why) MUST_CHECK;
 /* The Status at the end of a command, for channel 3. */
@@ -103,15 +109,16 @@ struct link_options {
 	const char *name;
 	struct loop *loop;
 	struct outbox *outbox;
-	uint16_t port;          /* of our server with TLS; 0: none */
-	/* A try to register has been made: e says how it failed (borrowed), else node is as the server has it. */
+	uint16_t port; /* of our server with TLS; 0: none */
+	/* A try to register has been made: e says how it failed (borrowed), else node is as the server has
+	 * it. */
 	void (*registered)(const err *e, const struct node *node, void *user);
 	/* sent, duration: ns. created: the lease was new. e: the renewal failed; the rest is 0. */
 	void (*lease)(const err *e, int64_t sent, int64_t duration, bool created, void *user);
-	/* type as api_follow(). refused: why the Pod cannot be run by us, or NULL. round grows with each new list. arena holds
-	 * the object, and is taken. */
-	void (*pod)(enum watch_type type, struct arena *arena, const struct pod *pod, const char *refused, unsigned round,
-		    void *user);
+	/* type as api_follow(). refused: why the Pod cannot be run by us, or NULL. round grows with each new
+	 * list. arena holds the object, and is taken. */
+	void (*pod)(enum watch_type type, struct arena *arena, const struct pod *pod, const char *refused,
+		    unsigned round, void *user);
 	void (*claim)(enum watch_type type, struct arena *arena, const struct claim *claim, void *user);
 	/* New certificates were read. */
 	void (*config)(const struct api_config *config, void *user);

@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "net/http.h"
 
-#define ARENA_CEILING  ((size_t)32 << 20)
-#define PAUSE          (10 * (int64_t)NSEC_PER_SEC) /* after what no retry of the client heals */
-#define WRITE_PAUSE    (NSEC_PER_SEC / 5)
+#define ARENA_CEILING	((size_t)32 << 20)
+#define PAUSE		(10 * (int64_t)NSEC_PER_SEC) /* after what no retry of the client heals */
+#define WRITE_PAUSE	(NSEC_PER_SEC / 5)
 #define WRITE_PAUSE_MAX (10 * (int64_t)NSEC_PER_SEC)
 enum { WRITE_TRIES_MAX = 20 };
 
@@ -24,7 +24,8 @@ struct follow {
 
 static void deliver_pod(struct note *n)
 {
-	n->link->o.pod(n->type, TAKE(n->arena), (const struct pod *)n->object, n->refused, n->round, n->link->o.user);
+	n->link->o.pod(n->type, TAKE(n->arena), (const struct pod *)n->object, n->refused, n->round,
+		       n->link->o.user);
 }
 
 static void deliver_claim(struct note *n)
@@ -32,8 +33,8 @@ static void deliver_claim(struct note *n)
 	n->link->o.claim(n->type, TAKE(n->arena), (const struct claim *)n->object, n->link->o.user);
 }
 
-/* The client passes over what it does not know. A Pod that says something we do not understand is not run as if it
- * had not said it. */
+/* The client passes over what it does not know. A Pod that says something we do not understand is not run as
+ * if it had not said it. */
 static err *look_strictly(struct arena *arena, const struct watch_event *event, const char **ret_refused)
 {
 	const struct pod *pod = (const struct pod *)event->object;
@@ -55,7 +56,8 @@ static err *look_strictly(struct arena *arena, const struct watch_event *event, 
 }
 
 /* Of one that is gone only who it was. */
-static err *copy_gone(struct arena *arena, const struct kind *kind, const struct meta *meta, struct object **ret)
+static err *copy_gone(struct arena *arena, const struct kind *kind, const struct meta *meta,
+		      struct object **ret)
 {
 	struct meta *m;
 
@@ -140,7 +142,9 @@ static void follow(struct follow *f, const char *fields)
 
 void *link_pods_thread(void *link)
 {
-	struct follow f = { .link = link, .thread = LINK_PODS, .kind = &kinds[KIND_POD], .deliver = deliver_pod };
+	struct follow f = {
+		.link = link, .thread = LINK_PODS, .kind = &kinds[KIND_POD], .deliver = deliver_pod
+	};
 	char fields[512];
 
 	snprintf(fields, sizeof(fields), "spec.nodeName=%s", f.link->o.name);
@@ -151,7 +155,9 @@ void *link_pods_thread(void *link)
 /* The server shows a node only the claims that its Pods mount. */
 void *link_claims_thread(void *link)
 {
-	struct follow f = { .link = link, .thread = LINK_CLAIMS, .kind = &kinds[KIND_CLAIM], .deliver = deliver_claim };
+	struct follow f = {
+		.link = link, .thread = LINK_CLAIMS, .kind = &kinds[KIND_CLAIM], .deliver = deliver_claim
+	};
 
 	follow(&f, NULL);
 	return NULL;
@@ -159,13 +165,15 @@ void *link_claims_thread(void *link)
 
 /* ---- writing ---- */
 
-static err *write_pod_status(struct link *l, struct api_client *api, struct arena *arena, const struct out_item *i)
+static err *write_pod_status(struct link *l, struct api_client *api, struct arena *arena,
+			     const struct out_item *i)
 {
 	(void)l;
 	return api_patch(api, arena, &kinds[KIND_POD], i->namespace, i->name, "status", i->body, NULL);
 }
 
-static err *write_pod_delete(struct link *l, struct api_client *api, struct arena *arena, const struct out_item *i)
+static err *write_pod_delete(struct link *l, struct api_client *api, struct arena *arena,
+			     const struct out_item *i)
 {
 	const struct api_delete how = { .grace = 0, .uid = i->uid };
 
@@ -174,7 +182,8 @@ static err *write_pod_delete(struct link *l, struct api_client *api, struct aren
 	return api_delete(api, &kinds[KIND_POD], i->namespace, i->name, &how);
 }
 
-static err *write_node_status(struct link *l, struct api_client *api, struct arena *arena, const struct out_item *i)
+static err *write_node_status(struct link *l, struct api_client *api, struct arena *arena,
+			      const struct out_item *i)
 {
 	auto_str struct str patch = STR_INIT(JSON_SIZE_MAX);
 	struct object *known;
@@ -241,7 +250,8 @@ static err *write_item(struct link *l, const struct out_item *item)
 	struct link_client *client = link_client_get(l);
 	err *e = writers[item->kind].write(l, client->api, arena, item);
 	link_client_put(l, client);
-	return err_wrap(e, "%s '%s/%s'", writers[item->kind].what, item->namespace ? item->namespace : "", item->name);
+	return err_wrap(e, "%s '%s/%s'", writers[item->kind].what, item->namespace ? item->namespace : "",
+			item->name);
 }
 
 enum { NO_MORE, A_FEW_TIMES, FOR_EVER };

@@ -21,7 +21,7 @@ struct note {
 	struct link *link;
 	struct note *next, **at;
 	void (*deliver)(struct note *n);
-	int from;               /* enum link_thread of a follower, which waits when too many are under way; -1 */
+	int from; /* enum link_thread of a follower, which waits when too many are under way; -1 */
 	enum watch_type type;
 	unsigned round;
 	struct arena *arena;
@@ -43,19 +43,20 @@ struct link {
 	struct link_client *client;
 	struct note *notes;
 	unsigned under_way[LINK_THREADS];
-	unsigned round;                 /* of the follower of Pods */
+	unsigned round; /* of the follower of Pods */
 	atomic_bool cancel[LINK_THREADS];
-	atomic_bool stop;               /* ends every request */
+	atomic_bool stop;		    /* ends every request */
 	_Atomic int64_t busy[LINK_THREADS]; /* clock_boot() when it began what it does; 0: it waits */
 	_Atomic bool reachable;
-	_Atomic bool tell_node;         /* the server may have lost our status */
-	struct node_teller *teller;     /* the writer's */
-	int64_t acquired;               /* when the lease was made; the lease thread's */
-	struct timespec config_time;    /* of the config's file; the lease thread's */
+	_Atomic bool tell_node;	     /* the server may have lost our status */
+	struct node_teller *teller;  /* the writer's */
+	int64_t acquired;	     /* when the lease was made; the lease thread's */
+	struct timespec config_time; /* of the config's file; the lease thread's */
 };
 
 /* arena: of the config's texts, taken; NULL: they outlive everything. */
-err *link_client_new(struct link *l, const struct api_config *config, struct arena *arena, struct link_client **ret) MUST_CHECK;
+err *link_client_new(struct link *l, const struct api_config *config, struct arena *arena,
+		     struct link_client **ret) MUST_CHECK;
 struct link_client *link_client_get(struct link *l);
 void link_client_put(struct link *l, struct link_client *c);
 
@@ -73,7 +74,8 @@ struct node_teller;
 struct node_teller *node_teller_new(void); /* NULL: no memory */
 void node_teller_free(struct node_teller *t);
 /* The patch to send now; nothing when the server knows it all. */
-err *node_teller_next(struct node_teller *t, struct link *l, struct api_client *api, struct str *out) MUST_CHECK;
+err *node_teller_next(struct node_teller *t, struct link *l, struct api_client *api,
+		      struct str *out) MUST_CHECK;
 void node_teller_again(struct node_teller *t);
 
 void *link_lease_thread(void *link);

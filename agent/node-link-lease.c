@@ -5,9 +5,9 @@
 #include "agent/place.h"
 #include "base/log.h"
 
-#define LEASE_SECONDS     40
-#define RETRY_LONGEST     (3 * (int64_t)NSEC_PER_SEC)
-#define ARENA_CEILING     ((size_t)16 << 20)
+#define LEASE_SECONDS 40
+#define RETRY_LONGEST (3 * (int64_t)NSEC_PER_SEC)
+#define ARENA_CEILING ((size_t)16 << 20)
 
 /* ---- registration ---- */
 
@@ -16,8 +16,8 @@ static void deliver_registered(struct note *n)
 	n->link->o.registered(n->error, (const struct node *)n->object, n->link->o.user);
 }
 
-/* A Node that is there keeps its taints, labels that others gave it, and its class, which an administrator may have
- * lowered since: what our options say of it counts at the first registration only. */
+/* A Node that is there keeps its taints, labels that others gave it, and its class, which an administrator
+ * may have lowered since: what our options say of it counts at the first registration only. */
 static err *update(struct api_client *api, struct arena *arena, struct node *node, struct object **ret)
 {
 	auto_str struct str patch = STR_INIT(JSON_SIZE_MAX);
@@ -32,8 +32,9 @@ static err *update(struct api_client *api, struct arena *arena, struct node *nod
 		if (!str_equal(pair->key, STUBE_PROTECTION_CLASS))
 			labels->items[kept++] = *pair;
 		else if (!str_equal(pair->value, class))
-			log_warning("the node keeps its protection class: only an administrator changes it", "node",
-				    node->metadata.name, "class", class ? class : "normal", "option", pair->value, NULL);
+			log_warning("the node keeps its protection class: only an administrator changes it",
+				    "node", node->metadata.name, "class", class ? class : "normal", "option",
+				    pair->value, NULL);
 	}
 	labels->count = kept;
 	TRY(report_labels(&patch, node));

@@ -20,7 +20,8 @@ static void client_free(struct link_client *c)
 	free(c);
 }
 
-err *link_client_new(struct link *l, const struct api_config *config, struct arena *arena, struct link_client **ret)
+err *link_client_new(struct link *l, const struct api_config *config, struct arena *arena,
+		     struct link_client **ret)
 {
 	struct link_client *c = calloc(1, sizeof(*c));
 	char agent[64];
@@ -91,7 +92,8 @@ struct note *note_new(struct link *l, int from, void (*deliver)(struct note *n))
 	struct note *n = calloc(1, sizeof(*n));
 
 	if (!n)
-		abort(); /* as the loop does: a sign of life that cannot be told is as bad as a crash, and later */
+		abort(); /* as the loop does: a sign of life that cannot be told is as bad as a crash, and
+			    later */
 	n->link = l;
 	n->from = from;
 	n->deliver = deliver;

@@ -1,4 +1,5 @@
-/* agent/node-outbox.c: the queue of what is to be told to the API: of states only the newest, of events a bounded number. */
+/* agent/node-outbox.c: the queue of what is to be told to the API: of states only the newest, of events a
+ * bounded number. */
 #include <pthread.h>
 #include <string.h>
 

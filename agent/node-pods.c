@@ -9,8 +9,8 @@
 
 struct known {
 	struct arena *arena;
-	const struct pod *pod;   /* as the API told it last; in the arena */
-	unsigned round;          /* of the list or watch that told it */
+	const struct pod *pod; /* as the API told it last; in the arena */
+	unsigned round;	       /* of the list or watch that told it */
 	bool refused;
 };
 
@@ -41,8 +41,9 @@ static struct known_claim *find_claim(struct node_pods *n, const char *namespace
 
 static void ask_claim(struct node_pods *n, const char *namespace, const char *name)
 {
-	outbox_put(n->agent->outbox,
-		   (struct out_item){ .kind = OUT_CLAIM, .namespace = strdup(namespace), .name = strdup(name) });
+	outbox_put(n->agent->outbox, (struct out_item){ .kind = OUT_CLAIM,
+							.namespace = strdup(namespace),
+							.name = strdup(name) });
 }
 
 static bool mounts(const struct pod *pod, const char *claim)
@@ -69,15 +70,16 @@ static const struct claim *claim_of(const char *namespace, const char *name, voi
 static void wake_mounting(struct node_pods *n, const struct claim *claim)
 {
 	for (size_t i = 0; i < n->count; i++)
-		if (!n->known[i].refused && str_equal(n->known[i].pod->metadata.namespace, claim->metadata.namespace) &&
+		if (!n->known[i].refused &&
+		    str_equal(n->known[i].pod->metadata.namespace, claim->metadata.namespace) &&
 		    mounts(n->known[i].pod, claim->metadata.name))
 			pods_want(n->agent->pods, n->known[i].pod);
 }
 
-void node_pods_claim(struct node_pods *n, enum watch_type type, struct arena *arena, const struct claim *claim)
+void node_pods_claim(struct node_pods *n, enum watch_type type, struct arena *arena,
+		     const struct claim *claim)
 {
-	struct known_claim *c =
-		claim ? find_claim(n, claim->metadata.namespace, claim->metadata.name) : NULL;
+	struct known_claim *c = claim ? find_claim(n, claim->metadata.namespace, claim->metadata.name) : NULL;
 
 	if (!claim || (type == WATCH_DELETED && !c)) {
 		arena_free(arena);
@@ -154,8 +156,8 @@ struct recorded {
 	bool found;
 };
 
-static bool look_for(const struct pod *pod, const struct pod_status *status, const struct pods_container *containers,
-		     size_t count, void *user)
+static bool look_for(const struct pod *pod, const struct pod_status *status,
+		     const struct pods_container *containers, size_t count, void *user)
 {
 	struct recorded *r = user;
 
@@ -178,12 +180,17 @@ static bool is_recorded(struct node_pods *n, const char *uid)
 static struct out_item about_pod(enum out_kind kind, const struct pod *pod)
 {
 	return (struct out_item){
-		.kind = kind, .about = "Pod", .namespace = strdup(pod->metadata.namespace),
-		.name = strdup(pod->metadata.name), .uid = strdup(pod->metadata.uid), .count = 1,
+		.kind = kind,
+		.about = "Pod",
+		.namespace = strdup(pod->metadata.namespace),
+		.name = strdup(pod->metadata.name),
+		.uid = strdup(pod->metadata.uid),
+		.count = 1,
 	};
 }
 
-static void tell_event(const struct pod *pod, bool warning, const char *reason, const char *message, void *user)
+static void tell_event(const struct pod *pod, bool warning, const char *reason, const char *message,
+		       void *user)
 {
 	struct node_pods *n = user;
 	struct out_item item = about_pod(OUT_EVENT, pod);
@@ -225,7 +232,8 @@ static void refuse(struct node_pods *n, const struct pod *pod, const char *why)
 	free(item.uid);
 }
 
-static void take_pod(struct node_pods *n, struct arena *arena, const struct pod *pod, const char *refused, unsigned round)
+static void take_pod(struct node_pods *n, struct arena *arena, const struct pod *pod, const char *refused,
+		     unsigned round)
 {
 	struct known *k = find_known(n, pod->metadata.uid);
 	bool recorded = (k && !k->refused) || is_recorded(n, pod->metadata.uid);

@@ -1,4 +1,5 @@
-/* agent/node-pods.h: between the API's Pods and claims and this node's: who is known, who is refused, what is told. */
+/* agent/node-pods.h: between the API's Pods and claims and this node's: who is known, who is refused, what is
+ * told. */
 #pragma once
 #include "agent/node-internal.h"
 
@@ -10,6 +11,7 @@ void node_pods_free(struct node_pods *n);
 /* As link_options.pod and .claim. */
 void node_pods_event(struct node_pods *n, enum watch_type type, struct arena *arena, const struct pod *pod,
 		     const char *refused, unsigned round);
-void node_pods_claim(struct node_pods *n, enum watch_type type, struct arena *arena, const struct claim *claim);
+void node_pods_claim(struct node_pods *n, enum watch_type type, struct arena *arena,
+		     const struct claim *claim);
 /* Ask again for claims that are still not known. */
 void node_pods_retry(struct node_pods *n);

@@ -1,4 +1,5 @@
-/* agent/node.c: this node in the cluster: its Pods' agent, its link to the API and its servers, brought together. */
+/* agent/node.c: this node in the cluster: its Pods' agent, its link to the API and its servers, brought
+ * together. */
 #include "agent/node-internal.h"
 
 #include <arpa/inet.h>
@@ -69,11 +70,19 @@ static void node_event(struct node_agent *a, bool warning, const char *reason, c
 {
 	int64_t now = clock_real();
 
-	outbox_put(a->outbox, (struct out_item){
-		.kind = OUT_EVENT, .about = "Node", .name = strdup(a->name), .uid = strdup(a->name),
-		.reason = strdup(reason), .body = strdup(message), .warning = warning, .first = now, .last = now,
+	const struct out_item item = {
+		.kind = OUT_EVENT,
+		.about = "Node",
+		.name = strdup(a->name),
+		.uid = strdup(a->name),
+		.reason = strdup(reason),
+		.body = strdup(message),
+		.warning = warning,
+		.first = now,
+		.last = now,
 		.count = 1,
-	});
+	};
+	outbox_put(a->outbox, item);
 }
 
 /* ---- what the link tells ---- */
@@ -118,8 +127,8 @@ static void on_lease(const err *e, int64_t sent, int64_t duration, bool created,
 	apply_contact(r);
 }
 
-static void on_pod(enum watch_type type, struct arena *arena, const struct pod *pod, const char *refused, unsigned round,
-		   void *user)
+static void on_pod(enum watch_type type, struct arena *arena, const struct pod *pod, const char *refused,
+		   unsigned round, void *user)
 {
 	struct node_run *r = user;
 	struct node_agent *a = &r->agent;
@@ -157,7 +166,9 @@ static err *choose_name(struct node_run *r, const char *wanted)
 	for (char *c = r->name; !wanted && *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	if (!meta_is_subdomain(r->name))
-		return err_hint(err_new(EINVAL, "node name '%s': expected lower-case letters, digits, '-' and '.'", r->name),
+		return err_hint(err_new(EINVAL,
+					"node name '%s': expected lower-case letters, digits, '-' and '.'",
+					r->name),
 				"Give one with --name.");
 	r->agent.name = r->name;
 	return NULL;
@@ -196,8 +207,14 @@ static err *open_pods(struct node_run *r)
 	struct node_agent *a = &r->agent;
 	const struct node_options *o = a->options;
 	struct pods_options p = {
-		.loop = a->loop, .programs = o->programs, .store = o->store, .node = a->name, .address = a->address,
-		.runtime = o->runtime, .cgroup_manager = o->cgroup_manager, .auth_file = o->auth_file,
+		.loop = a->loop,
+		.programs = o->programs,
+		.store = o->store,
+		.node = a->name,
+		.address = a->address,
+		.runtime = o->runtime,
+		.cgroup_manager = o->cgroup_manager,
+		.auth_file = o->auth_file,
 		.unverified = o->unverified,
 	};
 
@@ -232,8 +249,16 @@ static err *begin(struct node_run *r)
 	TRY(err_wrap(open_pods(r), "take over the Pods of this node"));
 	TRY(serve_new(a, &a->serve));
 	const struct link_options l = {
-		.node = o, .name = a->name, .loop = a->loop, .outbox = a->outbox, .port = serve_port(a->serve),
-		.registered = on_registered, .lease = on_lease, .pod = on_pod, .claim = on_claim, .config = on_config,
+		.node = o,
+		.name = a->name,
+		.loop = a->loop,
+		.outbox = a->outbox,
+		.port = serve_port(a->serve),
+		.registered = on_registered,
+		.lease = on_lease,
+		.pod = on_pod,
+		.claim = on_claim,
+		.config = on_config,
 		.user = r,
 	};
 	return link_start(&l, &a->link);

@@ -18,10 +18,10 @@
 #include "base/file.h"
 
 /* Thresholds of the pressure conditions. */
-#define MEMORY_FREE_MIN   (100ll << 20)
-#define STORAGE_FREE_MIN  (10ll << 30) /* or a twentieth of the file system, where that is less */
-#define TASKS_FREE_PART   10           /* a tenth of what the kernel allows */
-#define MAX_PODS_DEFAULT  110
+#define MEMORY_FREE_MIN	 (100ll << 20)
+#define STORAGE_FREE_MIN (10ll << 30) /* or a twentieth of the file system, where that is less */
+#define TASKS_FREE_PART	 10	      /* a tenth of what the kernel allows */
+#define MAX_PODS_DEFAULT 110
 
 unsigned observe_count_cpus(const char *list)
 {
@@ -146,7 +146,10 @@ static const char *architecture(const char *machine)
 	static const struct {
 		const char *kernel, *api;
 	} names[] = {
-		{ "x86_64", "amd64" }, { "aarch64", "arm64" }, { "armv7l", "arm" }, { "i686", "386" },
+		{ "x86_64", "amd64" },
+		{ "aarch64", "arm64" },
+		{ "armv7l", "arm" },
+		{ "i686", "386" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -209,7 +212,8 @@ static err *add_pair(struct arena *arena, struct string_map *map, const char *ke
 	return NULL;
 }
 
-static err *set_labels(struct arena *arena, const struct machine *m, const struct node_options *o, struct node *n)
+static err *set_labels(struct arena *arena, const struct machine *m, const struct node_options *o,
+		       struct node *n)
 {
 	struct string_map *labels = &n->metadata.labels;
 
@@ -243,8 +247,8 @@ static err *parse_taint(struct arena *arena, const char *text, struct taint *ret
 
 	int effect = colon ? enum_value(effects, colon + 1) : -1;
 	if (effect < 0)
-		return err_new(EINVAL, "taint '%s': expected KEY=VALUE:EFFECT with the effect NoSchedule, PreferNoSchedule "
-				       "or NoExecute", text);
+		return err_new(EINVAL, "taint '%s': expected KEY=VALUE:EFFECT with the effect NoSchedule, "
+				       "PreferNoSchedule or NoExecute", text);
 	TRY_ALLOC(arena, key, arena_strndup(arena, text, (size_t)(colon - text)));
 	char *equals = strchr(key, '=');
 	if (equals)
@@ -273,7 +277,8 @@ static struct quantity amount(int64_t units, int64_t scale)
 	return (struct quantity){ .milli = MIN(MAX(units, 0), INT64_MAX / scale) * scale, .given = true };
 }
 
-static err *set_resources(struct arena *arena, const struct machine *m, const struct node_options *o, struct node *n)
+static err *set_resources(struct arena *arena, const struct machine *m, const struct node_options *o,
+			  struct node *n)
 {
 	int64_t pods = o->max_pods > 0 ? o->max_pods : MAX_PODS_DEFAULT, cpu = (int64_t)m->cpus * 1000;
 	const struct resource_amount has[] = {
@@ -299,8 +304,12 @@ static err *set_condition(struct arena *arena, struct node *n, const char *type,
 {
 	int64_t now = clock_real();
 	struct condition c = {
-		.type = type, .status = is ? CONDITION_TRUE : CONDITION_FALSE, .heartbeat = { now },
-		.transition = { now }, .reason = reason, .message = message,
+		.type = type,
+		.status = is ? CONDITION_TRUE : CONDITION_FALSE,
+		.heartbeat = { now },
+		.transition = { now },
+		.reason = reason,
+		.message = message,
 	};
 
 	return condition_set(arena, &n->status.conditions, &c);
@@ -309,23 +318,37 @@ static err *set_condition(struct arena *arena, struct node *n, const char *type,
 static err *set_conditions(struct arena *arena, const struct machine *m, struct node *n)
 {
 	int64_t storage_min = MIN(STORAGE_FREE_MIN, m->storage / 20);
-	bool memory = m->memory_free < MEMORY_FREE_MIN, storage = m->storage_free < storage_min;
-	bool tasks = m->tasks_max > 0 && m->tasks > m->tasks_max - m->tasks_max / TASKS_FREE_PART;
+	/* clang-format off */
+	const struct {
+		const char *type;
+		bool is;
+		const char *reasons[2], *messages[2]; /* when it is not, when it is */
+	} rows[] = {
+		{ "MemoryPressure", m->memory_free < MEMORY_FREE_MIN,
+		  { "KubeletHasSufficientMemory", "KubeletHasInsufficientMemory" },
+		  { "memory is available", "less than 100 MiB of memory are available" } },
+		{ "DiskPressure", m->storage_free < storage_min,
+		  { "KubeletHasNoDiskPressure", "KubeletHasDiskPressure" },
+		  { "space is available", "the disk of the agent's data is nearly full" } },
+		{ "PIDPressure", m->tasks_max > 0 && m->tasks > m->tasks_max - m->tasks_max / TASKS_FREE_PART,
+		  { "KubeletHasSufficientPID", "KubeletHasInsufficientPID" },
+		  { "processes can be started", "nine tenths of the processes that the kernel allows are in use" } },
+		{ "Ready", true, { "", "KubeletReady" }, { "", "the agent serves" } },
+	};
+	/* clang-format on */
 
-	TRY(set_condition(arena, n, "MemoryPressure", memory, memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
-			  memory ? "less than 100 MiB of memory are available" : "memory is available"));
-	TRY(set_condition(arena, n, "DiskPressure", storage, storage ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
-			  storage ? "the disk of the agent's data is nearly full" : "space is available"));
-	TRY(set_condition(arena, n, "PIDPressure", tasks, tasks ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
-			  tasks ? "nine tenths of the processes that the kernel allows are in use" : "processes can be started"));
-	return set_condition(arena, n, "Ready", true, "KubeletReady", "the agent serves");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		TRY(set_condition(arena, n, rows[i].type, rows[i].is, rows[i].reasons[rows[i].is],
+				  rows[i].messages[rows[i].is]));
+	return NULL;
 }
 
 static err *set_addresses(struct arena *arena, const char *address, struct node *n)
 {
 	size_t count = 0;
 
-	TRY_ALLOC(arena, n->status.addresses.items, arena_array(arena, 2, sizeof(*n->status.addresses.items)));
+	TRY_ALLOC(arena, n->status.addresses.items,
+		  arena_array(arena, 2, sizeof(*n->status.addresses.items)));
 	if (address && *address)
 		n->status.addresses.items[count++] = (struct node_address){ "InternalIP", address };
 	n->status.addresses.items[count++] = (struct node_address){ "Hostname", n->metadata.name };
@@ -333,8 +356,8 @@ static err *set_addresses(struct arena *arena, const char *address, struct node 
 	return NULL;
 }
 
-err *machine_node(struct arena *arena, const struct machine *m, const struct node_options *o, const char *address,
-		  struct node *n)
+err *machine_node(struct arena *arena, const struct machine *m, const struct node_options *o,
+		  const char *address, struct node *n)
 {
 	struct object *object;
 	char supported[64];
@@ -352,8 +375,14 @@ err *machine_node(struct arena *arena, const struct machine *m, const struct nod
 	TRY(set_addresses(arena, address, n));
 	TRY_ALLOC(arena, text, arena_printf(arena, "stube-runtime://%s", stube_version));
 	n->status.info = (struct node_info){
-		.machine_id = m->machine_id, .boot_id = m->boot_id, .kernel = m->kernel, .os_image = m->os_image,
-		.os = "linux", .architecture = m->architecture, .runtime = text, .agent = stube_version,
+		.machine_id = m->machine_id,
+		.boot_id = m->boot_id,
+		.kernel = m->kernel,
+		.os_image = m->os_image,
+		.os = "linux",
+		.architecture = m->architecture,
+		.runtime = text,
+		.agent = stube_version,
 	};
 	return NULL;
 }
@@ -384,9 +413,11 @@ static bool address_towards(const struct sockaddr *to, socklen_t len, char *out,
 	struct sockaddr_storage own;
 	socklen_t own_len = sizeof(own);
 
-	if (sock < 0 || connect(sock, to, len) < 0 || getsockname(sock, (struct sockaddr *)&own, &own_len) < 0)
+	if (sock < 0 || connect(sock, to, len) < 0 ||
+	    getsockname(sock, (struct sockaddr *)&own, &own_len) < 0)
 		return false;
-	return getnameinfo((struct sockaddr *)&own, own_len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) == 0;
+	return getnameinfo((struct sockaddr *)&own, own_len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) ==
+	       0;
 }
 
 /* "https://HOST:PORT", "https://[HOST]:PORT"; unchanged for others, such as Unix sockets. */
@@ -425,7 +456,8 @@ static void hash_text(uint64_t *hash, const char *text)
 	*hash *= 1099511628211ull;
 }
 
-/* FNV-1a over the names of all fields that a table accepts. The tables are no cycle; their depth is bounded anyway. */
+/* FNV-1a over the names of all fields that a table accepts. The tables are no cycle; their depth is bounded
+ * anyway. */
 static void hash_type(uint64_t *hash, const struct type *type, unsigned depth)
 {
 	for (; type && type->item; type = type->item)

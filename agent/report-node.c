@@ -4,19 +4,19 @@
 #include "agent/node-link-internal.h"
 #include "images/store.h"
 
-#define ARENA_CEILING  ((size_t)32 << 20)
-#define HEARTBEAT      (300 * (int64_t)NSEC_PER_SEC)
-#define IMAGES_EVERY   (60 * (int64_t)NSEC_PER_SEC)
-#define IMAGES_MAX     50
+#define ARENA_CEILING ((size_t)32 << 20)
+#define HEARTBEAT     (300 * (int64_t)NSEC_PER_SEC)
+#define IMAGES_EVERY  (60 * (int64_t)NSEC_PER_SEC)
+#define IMAGES_MAX    50
 
 struct node_teller {
-	struct arena *arena;          /* of `before` */
+	struct arena *arena; /* of `before` */
 	struct conditions before;
 	struct arena *images_arena;
 	struct node_image *images;
 	size_t image_count;
-	int64_t images_read, told;    /* clock_boot() */
-	char *last;                   /* as told, without the times */
+	int64_t images_read, told; /* clock_boot() */
+	char *last;		   /* as told, without the times */
 };
 
 struct node_teller *node_teller_new(void)
@@ -36,7 +36,8 @@ void node_teller_free(struct node_teller *t)
 
 /* ---- images ---- */
 
-static err *one_image(struct image_store *store, struct arena *arena, const char *name, struct node_image *ret)
+static err *one_image(struct image_store *store, struct arena *arena, const char *name,
+		      struct node_image *ret)
 {
 	const struct image *image;
 

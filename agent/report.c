@@ -82,12 +82,16 @@ err *report_event(struct arena *arena, const char *node, const struct out_item *
 	TRY(object_new(arena, &kinds[KIND_EVENT], &object));
 	*ret = *(struct event *)object;
 	/* As Kubernetes names them: the object, and a number that no other event of it has. */
-	TRY_ALLOC(arena, name, arena_printf(arena, "%s.%llx%04llx", item->name, (unsigned long long)item->first,
-					    (unsigned long long)(item->number & 0xffff)));
+	TRY_ALLOC(arena, name,
+		  arena_printf(arena, "%s.%llx%04llx", item->name, (unsigned long long)item->first,
+			       (unsigned long long)(item->number & 0xffff)));
 	ret->metadata.name = name;
 	ret->metadata.namespace = of_node ? "default" : item->namespace;
 	ret->involved = (struct object_reference){
-		.api_version = "v1", .kind = item->about, .name = item->name, .uid = item->uid,
+		.api_version = "v1",
+		.kind = item->about,
+		.name = item->name,
+		.uid = item->uid,
 		.namespace = of_node ? NULL : item->namespace,
 	};
 	ret->reason = item->reason;

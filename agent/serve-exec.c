@@ -18,7 +18,7 @@ enum {
 	INPUT_HIGH = MONITOR_INPUT_WINDOW,
 	OUTPUT_HIGH = 256 * 1024,
 	MESSAGES_A_TURN = 32,
-	CONTROLS_MAX = 8,               /* attach, wait, two signals */
+	CONTROLS_MAX = 8, /* attach, wait, two signals */
 };
 /* A command whose caller has gone gets SIGHUP, and after this SIGKILL. */
 #define GONE_GRACE (10 * (int64_t)NSEC_PER_SEC)
@@ -32,17 +32,17 @@ struct control {
 struct relay {
 	struct loop *loop;
 	struct relay_options o;
-	struct websocket *socket;    /* NULL: the caller has gone */
+	struct websocket *socket; /* NULL: the caller has gone */
 	int sock;
 	struct loop_source *io, *kill;
-	struct str input;            /* bytes for stdin */
+	struct str input;	      /* bytes for stdin */
 	bool input_ended, input_told; /* no more will come; the monitor knows */
-	bool paused;                 /* the caller was asked to send no more */
+	bool paused;		      /* the caller was asked to send no more */
 	bool created, over;
 	uint64_t credit;
 	struct control controls[CONTROLS_MAX];
 	size_t control_count;
-	struct control size;         /* of the terminal, the newest; kind 0: none to send */
+	struct control size; /* of the terminal, the newest; kind 0: none to send */
 };
 
 static void look(struct relay *t);
@@ -83,7 +83,8 @@ static void control(struct relay *t, uint32_t kind, int32_t value)
 /* What waits goes out as far as the socket and the process take it. True: the socket is full. */
 static bool flush(struct relay *t)
 {
-	static const struct control input = { .kind = MONITOR_INPUT }, input_end = { .kind = MONITOR_INPUT_END };
+	static const struct control input = { .kind = MONITOR_INPUT },
+				    input_end = { .kind = MONITOR_INPUT_END };
 
 	while (t->control_count > 0) {
 		if (!send_message(t, &t->controls[0], NULL, 0))
@@ -170,7 +171,8 @@ static void take_message(struct relay *t, const struct monitor_message *m, size_
 	case MONITOR_ERROR:
 		/* Not of a signal to a process that has just ended, or a size that came too early. */
 		if (m->head.a == MONITOR_ATTACH || (!t->created && m->head.a == 0))
-			finish_error(t, err_new(m->head.value > 0 ? m->head.value : EIO, "%.*s", (int)len, m->data));
+			finish_error(t, err_new(m->head.value > 0 ? m->head.value : EIO, "%.*s", (int)len,
+						m->data));
 		break;
 	case MONITOR_EXITED:
 		finish_exit(t, m->head.value);
@@ -191,7 +193,8 @@ static bool receive(struct relay *t)
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return false;
-	err *e = n > 0 ? monitor_check(MONITOR_SIDE_SERVER, &m, (size_t)n) : err_new(EPIPE, "the command's monitor has gone");
+	err *e = n > 0 ? monitor_check(MONITOR_SIDE_SERVER, &m, (size_t)n)
+		       : err_new(EPIPE, "the command's monitor has gone");
 	if (e) {
 		finish_error(t, e);
 		return false;
@@ -249,8 +252,9 @@ static void take_resize(struct relay *t, const char *text, size_t len)
 	err *e = arena_new(1 << 16, &arena);
 	if (!e)
 		e = json_parse(arena, "size", text, len, &size);
-	if (!e && json_get(size, "Width") && json_get(size, "Height") && json_to_u64(json_get(size, "Height"), &rows) &&
-	    json_to_u64(json_get(size, "Width"), &columns) && rows <= UINT16_MAX && columns <= UINT16_MAX)
+	if (!e && json_get(size, "Width") && json_get(size, "Height") &&
+	    json_to_u64(json_get(size, "Height"), &rows) && json_to_u64(json_get(size, "Width"), &columns) &&
+	    rows <= UINT16_MAX && columns <= UINT16_MAX)
 		t->size = (struct control){ MONITOR_RESIZE, 0, rows, columns };
 	err_free(e);
 }
@@ -375,22 +379,24 @@ static bool is_set(struct server_request *r, const char *name)
 	return text && (str_equal(text, "") || str_equal(text, "true") || str_equal(text, "1"));
 }
 
-static err *begin(struct node_agent *agent, struct server_request *r, char *const parts[3], struct exec_session *s,
-		  struct relay_options *o)
+static err *begin(struct node_agent *agent, struct server_request *r, char *const parts[3],
+		  struct exec_session *s, struct relay_options *o)
 {
 	const char *words[COMMAND_MAX];
 	size_t count = request_query_all(r, "command", words, COMMAND_MAX);
 	struct strings args = { words, count };
 
 	if (count == 0 || count > COMMAND_MAX)
-		return err_new(EBADMSG, count == 0 ? "command: required but missing" : "command: more than %d words",
+		return err_new(EBADMSG,
+			       count == 0 ? "command: required but missing" : "command: more than %d words",
 			       COMMAND_MAX);
 	if (!request_header(r, "Upgrade"))
 		return err_new(EBADMSG, "commands are run over a WebSocket");
 	o->interactive = is_set(r, "stdin");
 	o->tty = is_set(r, "tty");
 	const struct bundle_exec exec = { .args = &args, .tty = o->tty, .root_fd = -1 };
-	return pods_exec(agent->pods, parts[0], parts[1], parts[2], &exec, o->interactive, &o->sock, &s->session);
+	return pods_exec(agent->pods, parts[0], parts[1], parts[2], &exec, o->interactive, &o->sock,
+			 &s->session);
 }
 
 void serve_exec(struct node_agent *agent, struct server_request *r, char *const parts[3])
@@ -412,7 +418,8 @@ void serve_exec(struct node_agent *agent, struct server_request *r, char *const 
 		serve_error(r, e);
 		return;
 	}
-	log_info("command", "node", agent->name, "namespace", parts[0], "pod", parts[1], "container", parts[2], "user",
-		 request_peer(r)->name ? request_peer(r)->name : request_peer(r)->address, NULL);
+	log_info("command", "node", agent->name, "namespace", parts[0], "pod", parts[1], "container",
+		 parts[2], "user", request_peer(r)->name ? request_peer(r)->name : request_peer(r)->address,
+		 NULL);
 	relay_start(agent->loop, r, &o);
 }

@@ -16,26 +16,26 @@
 #include "monitor/session.h"
 
 enum {
-	CHUNK = 64 * 1024,          /* bytes of one blob */
-	QUEUE_HIGH = 256 * 1024,    /* more than that waits for the reader */
+	CHUNK = 64 * 1024,	 /* bytes of one blob */
+	QUEUE_HIGH = 256 * 1024, /* more than that waits for the reader */
 	QUEUE_MAX = 4 * QUEUE_HIGH,
-	RECORDS_A_TURN = 4096,      /* then the loop's others have their turn */
+	RECORDS_A_TURN = 4096, /* then the loop's others have their turn */
 };
 
 struct tail {
 	struct node_agent *agent;
-	struct stream *stream;      /* NULL: it has gone */
+	struct stream *stream; /* NULL: it has gone */
 	int keep_fd, watch_fd;
 	struct log_reader *reader;
 	struct loop_source *watch, *turn;
 	bool follow, timestamps, counting;
-	bool over;                  /* all is sent */
-	bool gone;                  /* the stream is being ended */
-	int64_t since;              /* ns */
-	uint64_t lines, tail;       /* lines counted; wanted, UINT64_MAX: all */
-	uint64_t skip;              /* lines to pass over */
-	uint64_t left;              /* bytes that may be sent */
-	bool inside[2];             /* the last record of that stream did not end its line */
+	bool over;	      /* all is sent */
+	bool gone;	      /* the stream is being ended */
+	int64_t since;	      /* ns */
+	uint64_t lines, tail; /* lines counted; wanted, UINT64_MAX: all */
+	uint64_t skip;	      /* lines to pass over */
+	uint64_t left;	      /* bytes that may be sent */
+	bool inside[2];	      /* the last record of that stream did not end its line */
 };
 
 static void tail_free(struct tail *t)
@@ -270,7 +270,9 @@ void serve_logs(struct node_agent *agent, struct server_request *r, char *const 
 		serve_error(r, err_oom());
 		return;
 	}
-	*t = (struct tail){ .agent = agent, .keep_fd = -1, .watch_fd = -1, .tail = UINT64_MAX, .left = UINT64_MAX };
+	*t = (struct tail){
+		.agent = agent, .keep_fd = -1, .watch_fd = -1, .tail = UINT64_MAX, .left = UINT64_MAX
+	};
 	err *e = open_tail(t, r, parts);
 	if (e) {
 		tail_free(t);

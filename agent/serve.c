@@ -52,7 +52,8 @@ static void answer_text(struct server_request *r, int status, struct str *text)
 	if (e)
 		serve_error(r, e);
 	else
-		request_answer(r, status, "text/plain; version=0.0.4; charset=utf-8", text->data, text->len, NULL);
+		request_answer(r, status, "text/plain; version=0.0.4; charset=utf-8", text->data, text->len,
+			       NULL);
 }
 
 /* ---- health ---- */
@@ -82,18 +83,20 @@ static bool check_lease(const struct node_agent *a)
 	return a->now != PODS_FENCED;
 }
 
+/* clang-format off */
 /* That an answer comes at all says that the loop turns. */
 static const struct {
 	const char *name;
 	bool (*check)(const struct node_agent *a);
 	bool of_life; /* also asked by /healthz and /livez: a restart of the agent may heal it */
 } checks[] = {
-	{ "threads", check_threads, true },
+	{ "threads",    check_threads,    true },
 	{ "registered", check_registered, false },
-	{ "api", check_api, false },
-	{ "pods-known", check_synced, false },
-	{ "lease", check_lease, false },
+	{ "api",        check_api,        false },
+	{ "pods-known", check_synced,     false },
+	{ "lease",      check_lease,      false },
 };
+/* clang-format on */
 
 static void answer_health(struct node_agent *a, struct server_request *r, bool only_life)
 {
@@ -106,7 +109,8 @@ static void answer_health(struct node_agent *a, struct server_request *r, bool o
 		bool good = checks[i].check(a);
 		healthy = healthy && good;
 		if (verbose || !good)
-			str_addf(&out, "[%c]%s %s\n", good ? '+' : '-', checks[i].name, good ? "ok" : "failed");
+			str_addf(&out, "[%c]%s %s\n", good ? '+' : '-', checks[i].name,
+				 good ? "ok" : "failed");
 	}
 	str_add(&out, healthy ? "ok" : "failed\n");
 	answer_text(r, healthy ? 200 : 503, &out);
@@ -140,8 +144,8 @@ struct listing {
 	bool more;
 };
 
-static bool list_pod(const struct pod *pod, const struct pod_status *status, const struct pods_container *containers,
-		     size_t count, void *user)
+static bool list_pod(const struct pod *pod, const struct pod_status *status,
+		     const struct pods_container *containers, size_t count, void *user)
 {
 	struct listing *l = user;
 	struct pod now = *pod;
@@ -205,7 +209,9 @@ static enum right right_of(enum door door, const struct peer *p)
 	case PEER_UNIX:
 		return p->uid == 0 || p->uid == geteuid() ? RIGHT_ALL : RIGHT_NONE;
 	case PEER_CERTIFICATE:
-		return has_group(p, "system:masters") ? RIGHT_ALL : has_group(p, "stube:viewers") ? RIGHT_READ : RIGHT_NONE;
+		return has_group(p, "system:masters")  ? RIGHT_ALL
+		       : has_group(p, "stube:viewers") ? RIGHT_READ
+						       : RIGHT_NONE;
 	case PEER_ANONYMOUS:
 		break;
 	}
@@ -273,7 +279,9 @@ static void handle(struct server_request *r, void *user)
 
 static err *open_door(struct serve *s, enum door door, struct server_options *o)
 {
-	static const char *const names[] = { [DOOR_TLS] = "logs and commands", [DOOR_SOCKET] = "local", [DOOR_METRICS] = "metrics" };
+	static const char *const names[] = {
+		[DOOR_TLS] = "logs and commands", [DOOR_SOCKET] = "local", [DOOR_METRICS] = "metrics"
+	};
 	struct listener *l = &s->listeners[door];
 	char port[16];
 
@@ -284,7 +292,8 @@ static err *open_door(struct serve *s, enum door door, struct server_options *o)
 	o->listen_fd = -1;
 	TRY(server_new(s->agent->loop, o, &l->server));
 	snprintf(port, sizeof(port), "%u", server_port(l->server));
-	log_info("listening", "what", names[door], "address", o->address, "port", door == DOOR_SOCKET ? NULL : port, NULL);
+	log_info("listening", "what", names[door], "address", o->address, "port",
+		 door == DOOR_SOCKET ? NULL : port, NULL);
 	return NULL;
 }
 
@@ -306,10 +315,14 @@ static err *open_tls(struct serve *s)
 	if (n->listen)
 		snprintf(address, sizeof(address), "%s", n->listen);
 	else
-		snprintf(address, sizeof(address), strchr(s->agent->address, ':') ? "[%s]:%d" : "%s:%d", s->agent->address,
-			 AGENT_PORT);
+		snprintf(address, sizeof(address), strchr(s->agent->address, ':') ? "[%s]:%d" : "%s:%d",
+			 s->agent->address, AGENT_PORT);
 	struct server_options o = {
-		.address = address, .cert = c->cert, .key = c->key, .client_ca = c->ca, .max_connections = 256,
+		.address = address,
+		.cert = c->cert,
+		.key = c->key,
+		.client_ca = c->ca,
+		.max_connections = 256,
 		.max_per_address = 128,
 	};
 	return open_door(s, DOOR_TLS, &o);

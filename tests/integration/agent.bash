@@ -52,7 +52,7 @@ agent_get() {
 	shift
 	curl -sS --fail-with-body --max-time 60 --unix-socket "$STUBE_RUN/agent.sock" "$@" "http://localhost$path"
 }
-no_containers() { [ -z "$(monitors)" ] && [ -z "$(ls -A "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/pods" | grep -v :)" ]; }
+no_containers() { [ -z "$(monitors)" ] && [ -z "$(find "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/pods" -mindepth 1)" ]; }
 
 PODS=/api/v1/namespaces/default/pods
 NODES=/api/v1/nodes
