@@ -353,7 +353,7 @@ static err *up_run(const struct cli_context *c, int *ret_status)
 		e = open_cluster(&u.home, &cluster);
 	if (!e) /* after a down, or when somebody had cordoned it */
 		e = node_cordon(&cluster, u.home.node, false);
-	for (int i = PROGRAMS; e && i-- > 0;) /* nothing half-made */
+	for (int i = PROGRAMS - 1; e && i >= 0; i--) /* nothing half-made */
 		if (u.pids[i] > 0)
 			kill(u.pids[i], SIGTERM);
 	if (!e)
@@ -408,7 +408,7 @@ static err *down_run(const struct cli_context *c, int *ret_status)
 		TRY(err_hint(err_wrap(end_services(&h, a->timeout), "end the services"),
 			     "With --keep-services they go on without scheduler and agent."));
 	/* The agent first: it tells its last while there is somebody to tell. */
-	for (int i = PROGRAMS; i-- > 0;)
+	for (int i = PROGRAMS - 1; i >= 0; i--)
 		TRY(stop(&h, i, &found[i]));
 	printf(found[AGENT] || found[SCHEDULER] ? "node/%s is down\n" : "node/%s was not up\n", h.node);
 	return NULL;
