@@ -144,7 +144,7 @@ static err *open_store(struct scheduler *s)
 {
 	const struct store_options o = { .url = s->options->store };
 
-	TRY(err_wrap(store_open(s->loop, &o, &s->store), "store '%s'", o.url));
+	TRY(store_open(s->loop, &o, &s->store));
 	TRY(err_wrap(cache_open(s->store, &s->cache), "store '%s'", o.url));
 	TRY(objects_new(s->loop, s->store, s->cache, &s->objects));
 	objects_set_lease(s->objects, s->options->lease);

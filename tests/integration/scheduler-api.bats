@@ -318,7 +318,8 @@ P=/api/v1/namespaces/default/pods
 	send 413 POST $P "@$T/large"
 	printf '%s' "$(printf '[%.0s' {1..2000})" > "$T/deep"
 	send 400 POST $P "@$T/deep"
-	raw 'NONSENSE\r\n\r\n' | grep -q '^HTTP/1.[01] 400'
+	raw 'NON SENSE HTTP/1.1\r\n\r\n' | grep -q '^HTTP/1.[01] 400'
+	[ -z "$(raw 'NONSENSE\r\n\r\n')" ]
 	raw "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: $(head -c 100000 /dev/zero | tr '\0' x)\r\n\r\n" | grep -q '^HTTP/1.[01] 4'
 	printf '{"metadata":{"name":"a\\u0000b"}}' > "$T/nul"
 	send 400 POST $P "@$T/nul"
