@@ -310,6 +310,8 @@ void cli_print_man(const struct cli_program *program, struct str *out)
 	str_add(out, ".\n");
 	man_options(only ? (only->options ? only->options : no_options) :
 			   (program->options ? program->options : no_options), out);
+	if (only)
+		man_notes(only->notes, out);
 	if (program->commands) {
 		str_add(out, ".Sh COMMANDS\n");
 		for (const struct cli_command *const *c = program->commands; *c; c++) {

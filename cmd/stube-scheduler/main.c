@@ -194,14 +194,11 @@ static const struct cli_command command = {
 		 "               CN = system:node:NAME            its own Node, Pods, Lease, Events\n"
 		 "  nobody                                        /healthz /livez /readyz /version\n"
 		 "\n"
-		 "TERM and INT end it after what was accepted is on the disk. HUP, and a change\n"
+		 "TERM and INT end it, with status 0, after what was accepted is on the disk. HUP, and a change\n"
 		 "of the three files, has it read its certificates again; connections stay.\n"
 		 "\n"
 		 "A full disk refuses writes with HTTP status 507 and /readyz with 503; reads and\n"
-		 "watches go on, and writes are taken again when there is room.\n"
-		 "\n"
-		 "Exit status: 0 after TERM or INT; 1 when it could not start or go on; 2 for\n"
-		 "wrong options.\n",
+		 "watches go on, and writes are taken again when there is room.\n",
 	.options = options,
 	.args_size = sizeof(struct args),
 	.defaults = defaults,

@@ -177,7 +177,7 @@ teardown() {
 	run timeout 10 "$SCHEDULER" --print-man
 	[ "$status" -eq 0 ]
 	local word
-	for word in client\\-ca STUBE_DATA NOTIFY_SOCKET store.db 'Exit status' system:masters; do
+	for word in client\\-ca STUBE_DATA NOTIFY_SOCKET store.db 'EXIT STATUS' system:masters; do
 		[[ $output == *"$word"* ]] || { echo "no $word"; false; }
 	done
 	if command -v mandoc > /dev/null; then "$SCHEDULER" --print-man | mandoc -Tlint -W warning; fi
