@@ -44,8 +44,12 @@ static err *mount_directory(struct making *m)
 
 	if (fd < 0)
 		return err_errno("open the directory '%s'", path);
+	struct mount_attr attr = { .attr_clr = m->request->rootfs_exec ? MOUNT_ATTR_NOEXEC : 0 };
 	if (m->userns_fd >= 0) {
-		struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)m->userns_fd };
+		attr.attr_set = MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (uint64_t)m->userns_fd;
+	}
+	if (attr.attr_set || attr.attr_clr) {
 		if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 			return err_errno("map the ids of the directory '%s'", path);
 	}

@@ -89,6 +89,7 @@ struct local_request {
 	const struct image *image;    /* what to run; or NULL, and */
 	const char *image_text;
 	const char *rootfs;           /* a directory, used in place */
+	bool rootfs_exec; /* its programs may be executed, whatever its file system's mount says */
 	const char *user;
 	enum bundle_network network;
 	const char *netns_path;

@@ -246,7 +246,9 @@ err *pods_entry_new(struct pods *p, const char *uid, struct pod_object *object,
 /* Its record as it is now. */
 void pods_entry_encode(const struct entry *e, struct str *out);
 bool pods_entry_rebooted(const struct entry *e);
+/* With the lease that we know to be over. */
 enum pods_contact pods_contact_now(const struct pods *p);
+int64_t pods_fence_at(const struct pods *p); /* when that will be; 0: never */
 
 struct queue {
 	struct job *first, *last;

@@ -321,7 +321,8 @@ static void reconcile(struct entry *e)
 		fill_input(e, containers, &in);
 		decide(&in, next, &d);
 	}
-	e->wake = d.wake;
+	int64_t fence = pods_fence_at(e->p);
+	e->wake = fence > in.now && (d.wake == 0 || fence < d.wake) ? fence : d.wake;
 	act_by_job(e, &d, in.now);
 	if (!e->looked)
 		return;

@@ -158,14 +158,13 @@ static err *copy_options(struct pods *p, const struct pods_options *o)
 
 static err *open_folders(struct pods *p)
 {
-	auto_str struct str run = STR_INIT(PATH_MAX - 64), data = STR_INIT(PATH_MAX - 64), path = STR_INIT(PATH_MAX);
+	auto_str struct str data = STR_INIT(PATH_MAX - 64), path = STR_INIT(PATH_MAX);
 	char programs[PATH_MAX], monitor[PATH_MAX];
 
 	TRY(local_open_folder(p->programs, "agent", &p->local));
-	TRY(place_run(&run));
 	TRY(place_data(&data));
 	snprintf(p->data, sizeof(p->data), "%s", data.data);
-	snprintf(p->pause, sizeof(p->pause), "%s/agent/pause", run.data);
+	snprintf(p->pause, sizeof(p->pause), "%s/agent/pause", data.data);
 	str_addf(&path, "%s/agent", data.data);
 	TRY(place_open(path.data, &p->agent_fd));
 	str_add(&path, "/pods");
@@ -387,13 +386,18 @@ void pods_contact(struct pods *p, enum pods_contact contact)
 	all_due(p);
 }
 
+int64_t pods_fence_at(const struct pods *p)
+{
+	if (p->contact != PODS_ALONE || p->lease_end == 0)
+		return 0;
+	return MAX(p->lease_end, p->opened + START_PATIENCE);
+}
+
 enum pods_contact pods_contact_now(const struct pods *p)
 {
-	int64_t now = clock_boot();
+	int64_t fence = pods_fence_at(p);
 
-	if (p->contact == PODS_ALONE && p->lease_end != 0 && now >= p->lease_end && now >= p->opened + START_PATIENCE)
-		return PODS_FENCED;
-	return p->contact;
+	return fence != 0 && clock_boot() >= fence ? PODS_FENCED : p->contact;
 }
 
 void pods_lease(struct pods *p, int64_t boottime_end)

@@ -100,9 +100,15 @@ err *sandbox_start(struct local *l, struct arena *arena, const struct sandbox_re
 
 	TRY(sandbox_pod(arena, r, &pod));
 	struct local_request request = {
-		.pod = &pod, .name = r->name, .rootfs = r->root, .ids = r->ids,
+		.pod = &pod,
+		.name = r->name,
+		.rootfs = r->root,
+		.rootfs_exec = true,
+		.ids = r->ids,
 		.network = r->pod->spec.host_network ? BUNDLE_NET_HOST : BUNDLE_NET_NEW,
-		.runtime = r->runtime, .cgroup_manager = r->cgroup_manager, .log = { 1 << 20, 2 },
+		.runtime = r->runtime,
+		.cgroup_manager = r->cgroup_manager,
+		.log = { 1 << 20, 2 },
 	};
 	TRY(local_create(l, &request, &sock));
 	err *e = monitor_start_container(sock);

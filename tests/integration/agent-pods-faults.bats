@@ -153,11 +153,32 @@ teardown() { pods_teardown; }
 	tell lease 3600
 	tell contact fenced
 	eventually status_is "$A" '"\(.reason) \(.containerStatuses[0].state | keys[0])"' "NodeLost terminated"
-	eventually test -z "$(pid "$A" s)"
+	eventually no_pid "$A" s
 	[ "$(pid "$B" 0)" = "$q" ]
 	tell contact free
 	eventually status_is "$A" '"\(.reason) \(.containerStatuses[0].state | keys[0]) \(.containerStatuses[0].restartCount)"' "null running 1"
 	[ "$(pid "$B" 0)" = "$q" ]
+	tell "forget $A"
+	tell "forget $B"
+	eventually nothing_left
+}
+
+@test "an agent that was away for too long, and finds no control plane, ends what may have been replaced" {
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE")"
+	tell "$(pod "$B" "$SERVE" '.metadata.annotations = {"stube/on-node-loss": "keep"}')"
+	eventually phase_is "$A" Running
+	eventually phase_is "$B" Running
+	tell lease 1
+	driver_end
+	driver_start
+	eventually phase_is "$B" Running
+	kill -0 "$(pid "$A" 0)"
+	# Not at once: it may have been the agent alone.
+	ended() { status_is "$A" .reason NodeLost && [ -z "$(pid "$A" 0)" ]; }
+	eventually ended || eventually ended
+	kill -0 "$(pid "$B" 0)"
 	tell "forget $A"
 	tell "forget $B"
 	eventually nothing_left

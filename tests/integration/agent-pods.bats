@@ -70,6 +70,19 @@ teardown() { pods_teardown; }
 	eventually nothing_left
 }
 
+@test "Pods run where /run and /var are mounted noexec" {
+	mkdir -p "$STUBE_RUN" "$STUBE_DATA"
+	mount -t tmpfs -o nosuid,nodev,noexec,mode=700 tmpfs "$STUBE_RUN"
+	mount -t tmpfs -o nosuid,nodev,noexec,mode=700 tmpfs "$STUBE_DATA"
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE")"
+	eventually phase_is "$A" Running
+	tell "forget $A"
+	eventually no_monitors
+	driver_end
+}
+
 @test "with hostNetwork a Pod has the node's network and address" {
 	driver_start
 	tell contact free
@@ -116,7 +129,7 @@ teardown() { pods_teardown; }
 	[ "$(status_of "$A" '.containerStatuses[0] | "\(.restartCount) \(.state.terminated.reason) \(.lastState.terminated.exitCode)"')" = "1 Completed 1" ]
 	[ "$(status_of "$B" '.containerStatuses[0] | "\(.restartCount) \(.state.terminated.reason) \(.state.terminated.exitCode)"')" = "0 Error 4" ]
 	# What is over needs no sandbox.
-	eventually test -z "$(pid "$A" s)"
+	eventually no_pid "$A" s
 	tell "log default $A main"
 	# Not after a restart of the agent either.
 	driver_kill
@@ -214,7 +227,7 @@ teardown() { pods_teardown; }
 	[[ "$(status_of "$A" '.containerStatuses[0].state.waiting.message')" == *"/bin/nicht-da"* ]]
 	[ "$(status_of "$A" .phase)" = Pending ]
 	[ "$(status_of "$A" '.containerStatuses[0].restartCount')" = 0 ]
-	eventually test "$(count_said 'select(.reason == "Failed")')" -ge 1
+	eventually said 'select(.kind == "event" and .reason == "Failed")'
 	tell "forget $A"
 	eventually nothing_left
 }

@@ -67,6 +67,8 @@ pid() {
 	f=$(find "$STUBE_RUN/agent/containers" -maxdepth 1 -name "$1-$2-*" -exec test -e {}/running.json \; -print | sort -V | tail -1)
 	[ -n "$f" ] && jq .pid "$f/running.json"
 }
+no_pid() { [ -z "$(pid "$@")" ]; }
+no_monitors() { [ -z "$(monitors)" ]; }
 monitor_pid() { pgrep -f -- "^$BIN/stube-monitor .*--dir=$STUBE_RUN/agent/containers/$1-$2-" | head -1; }
 ns() { readlink "/proc/$1/ns/$2"; }
 
