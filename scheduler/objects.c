@@ -364,6 +364,9 @@ static err *make_patched(struct job *j, const struct entry *now, const struct ob
 	TRY(json_parse(j->arena, "stored object", now->json->bytes, now->json->len, &tree));
 	TRY(patch_merge(j->arena, tree, j->patch, &merged));
 	TRY(object_decode_tree(j->arena, "patch", merged, j->kind, 0, &object));
+	if (!str_equal(object->metadata.name, j->name) ||
+	    !str_equal(object->metadata.namespace, j->namespace))
+		return err_new(EINVAL, "patch: metadata: name and namespace may not be changed");
 	return make_updated(j, now, object, ret);
 }
 

@@ -302,10 +302,10 @@ def _():
     for address in ("10.0.0.2:10250/exec/default/on-b/main?command=id#", "x\r\nSet-Cookie: a=b", "b@10.0.0.2", "10.0.0.2/", "scheduler"):
         answer = patch("node-a", NODE_A + "/status", {"status": {"addresses": [{"type": "InternalIP", "address": address}],
                                                         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}}})
-        if answer.status == 200:
-            answer = call("local", "GET", PODS + "/on-a/log")
-            assert "Location" not in answer.headers, answer.headers["Location"]
-            refused(answer, 502, 503, says="node 'a'")
+        if address == "scheduler":
+            taken(answer)
+        else:
+            refused(answer, 422, says="is neither an IP address nor a host name")
     taken(patch("node-a", NODE_A + "/status", {"status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}],
                                                           "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}}}}))
     answer = call("local", "GET", PODS + "/on-a/log")
@@ -325,6 +325,200 @@ def _():
                  event("big5", {"kind": "Node", "name": "a"}, reportingInstance="x" * 200000)):
         refused(call("node-a", "POST", EVENTS, body), 403, 422, 413)
     refused(patch("node-a", NODE_A, {"metadata": {"labels": big}}), 403, 422, 413)
+
+
+# ---- paths ----
+
+@row("paths", "a path means one thing, whatever is escaped, doubled or left out in it")
+def _():
+    for path, codes in (
+            ("/api/v1/namespaces/default/pods/on-a/", (404,)), ("//api/v1/pods", (404,)), ("/api//v1/pods", (404,)),
+            ("/api/v1/namespaces//pods", (404,)), ("/api/v1/namespaces/default/pods//status", (404,)),
+            ("/api/v1/namespaces/default/../default/pods/on-a", (404,)), ("/api/v1/namespaces/./pods", (404,)),
+            ("/api/v1/namespaces/default/pods/..", (404,)), ("/api/v1/namespaces/default/pods/On-A", (404,)),
+            ("/api/v1/namespaces/Default/pods", (404,)), ("/API/v1/pods", (404,)), ("/api/v1/pods/on-a", (404,)),
+            ("/api/v1/Pods", (404,)), ("/api/v1/nodes/a/status/x", (404,)), ("/api/v1/nodes/a/scale", (404,)),
+            ("/api/v1/namespaces/default/nodes/a", (404,)), ("/apis/v1/pods", (404,)), ("/apis/apps/v1/pods", (404,)),
+            ("/api/v1/namespaces/default/pods/" + "x" * 300, (404,)), ("/api/v1/namespaces/" + "x" * 64 + "/pods", (404,)),
+            ("/api/v1/namespaces/default/pods/a%01b", (404,)), ("/api/v1/namespaces/default/pods/a%ffb", (404,)),
+            ("/api/v1/namespaces/a%01b/pods/c", (404,)), ("/api/v1/namespaces/default%01on-a/pods", (404,)),
+            ("/api/v1/namespaces/default/pods/a%00b", (400,)), ("/api/v1/pods%", (400,)), ("/api/v1/pods%zz", (400,)),
+            ("/api/v1/pods?%00", (400,)), ("/api/v1/pods?" + "&".join(f"a{i}=1" for i in range(100)), (400,))):
+        for who in ("local", "admin"):
+            refused(call(who, "GET", path), *codes)
+    expect(taken(call("local", "GET", "/api/v1/namespaces%2fdefault%2Fpods%2Fon-a"))["metadata"]["name"], "on-a")
+    refused(call("node-a", "GET", "/api/v1/namespaces%2fdefault%2Fpods%2Fon-b"), 403)
+    refused(call("node-a", "GET", "/api/v1/namespaces/default/pods/on%2Db"), 403)
+
+
+@row("paths", "a name that is no text comes back as JSON that is, and does not forge a line of the log")
+def _():
+    for name in ("%ff%fe", "%c0%af", "%ed%a0%80", "a%0a%7b%22level%22%3a%22error%22%7d", "%1b%5b2J", "%e2%80%ae"):
+        for method, path in (("DELETE", PODS + "/" + name), ("GET", "/api/v1/namespaces/default/pods/" + name),
+                             ("PUT", f"/api/v1/namespaces/{name}/pods/x"), ("GET", "/" + name)):
+            for who in ("local", "node-a", "stranger"):
+                answer = call(who, method, path)
+                assert answer.status in (400, 403, 404), answer.status
+                answer.body.decode("utf-8")
+                answer.json
+
+
+@row("paths", "other methods are refused by name")
+def _():
+    for method in ("HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X" * 30):
+        answer = call("local", method, PODS + "/on-a")
+        expect(answer.status, *((200,) if method == "HEAD" else (400, 405)), about=method + ": ")
+    expect(call("local", "HEAD", PODS).body, b"")
+    expect(call("local", "HEAD", "/api/v1/pods?watch=1&timeoutSeconds=1").status, 200)
+    refused(call("local", "POST", "/version", {}), 405)
+    refused(call("local", "POST", "/api/v1/pods", pod("x")), 405)
+    refused(call("local", "PATCH", PODS, "{}", MERGE), 405)
+
+
+@row("paths", "numbers and flags in a query are numbers and flags")
+def _():
+    huge = str(2**64)
+    for query in ("limit=-1", "limit=x", "limit=" + huge, "limit=1e3", "limit=0x10", "limit=%201", "watch=maybe",
+                  "watch=1&timeoutSeconds=-1", "watch=1&timeoutSeconds=" + huge, "watch=1&timeoutSeconds=" + str(2**63),
+                  "watch=1&resourceVersion=-1", "watch=1&resourceVersion=x", "watch=1&resourceVersion=" + huge,
+                  "resourceVersion=x", "resourceVersion=1.5", "continue=zz", "continue=31", "continue=312f2f", "continue=312f", "continue=31002f2f",
+                  "continue=" + "61" * 4000, "continue=" + "2d31" + "2f612f62", "dryRun=Some", "allowWatchBookmarks=2&watch=1"):
+        answer = call("local", "GET", "/api/v1/pods?" + query)
+        if query in ("continue=312f2f",):
+            taken(answer)
+        elif "dryRun" in query:
+            refused(answer, 400)
+        else:
+            refused(answer, 400, 410)
+    refused(call("local", "GET", f"/api/v1/pods?resourceVersion={2**64 - 1}"), 504)
+    refused(call("local", "GET", f"/api/v1/pods?watch=1&resourceVersion={2**64 - 1}"), 410)
+    expect(len(taken(call("local", "GET", "/api/v1/pods?limit=1&limit=5"))["items"]), 1)
+    for query in ("gracePeriodSeconds=-1", "gracePeriodSeconds=" + huge, "gracePeriodSeconds=99999999999", "propagationPolicy=x"):
+        refused(call("local", "DELETE", PODS + "/on-a?" + query), 400)
+    for options in ({"gracePeriodSeconds": -1}, {"gracePeriodSeconds": 2**63}, {"gracePeriodSeconds": 1.5}, {"gracePeriodSeconds": "1"},
+                    {"preconditions": {"uid": "other"}}, {"preconditions": {"resourceVersion": "1"}}, {"x": 1}, [1], "x", 5):
+        refused(call("local", "DELETE", PODS + "/on-a", options), 400, 409)
+    for selector in ("a=b=c", "a in", "a in (", "in (a)", "=b", "a>1", "!", ",", "a" * 70000, "a," * 300 + "a", "%ff", "a in (" + "b," * 2000 + "b)"):
+        answer = call("local", "GET", "/api/v1/pods?labelSelector=" + selector.replace(" ", "%20"))
+        expect(answer.status, 400 if len(selector) < 30000 else 414)
+    for selector in ("a=b", "spec.nodeName", "spec.nodeName>a", "metadata.name=a,", "=", "metadata.name=a," * 300 + "metadata.name=a"):
+        refused(call("local", "GET", "/api/v1/pods?fieldSelector=" + selector), 400)
+
+
+# ---- bodies ----
+
+def make(kind, name, **more):
+    version = {"Pod": "v1", "Deployment": "apps/v1"}[kind]
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **more}
+
+
+def deployment(name, **spec):
+    labels = {"app": name}
+    return make("Deployment", name, spec={"selector": {"matchLabels": labels}, "replicas": 0, "template": {
+        "metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "localhost/x:1"}]}}, **spec})
+
+
+@row("bodies", "what is not an object of that kind is refused with what is wrong")
+def _():
+    deep = "[" * 100000
+    for body in ("", "{", "null", "[]", "5", '"x"', "{}", "\xff", "{\"a\":1,\"a\":2}", deep, '{"kind":"Pod"' + " " * 1000,
+                 '{"apiVersion":"v1","kind":"Pod","metadata":' + '{"a":' * 200 + "1" + "}" * 200 + "}",
+                 '{"apiVersion":"v1","kind":"Node","metadata":{"name":"x"}}', '{"apiVersion":"v2","kind":"Pod","metadata":{"name":"x"}}',
+                 '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a\\u0000b"},"spec":{}}',
+                 '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\\ud800"},"spec":{}}',
+                 '\ufeff{"apiVersion":"v1"}', json.dumps(pod("x")) + "{}", json.dumps(pod("x")) + "\0"):
+        refused(call("local", "POST", PODS, body.encode("latin-1") if body == "\xff" else body.encode()), 400, 422, 413)
+    for name in ("a/b", "..", ".", "", "a b", "A", "-a", "a-", "a..b", "x" * 254, "a\nb", "a\u202eb", 5, None, ["a"], {"a": 1}):
+        refused(call("local", "POST", PODS, pod(name)), 400, 422)
+    for name in ("a/", "A", "x" * 300, "a\nb", "."):
+        body = pod(None)
+        body["metadata"] = {"generateName": name}
+        refused(call("local", "POST", PODS, body), 400, 422)
+    for namespace in ("other", "a/b", "", 5):
+        body = pod("x")
+        body["metadata"]["namespace"] = namespace
+        answer = call("local", "POST", PODS, body)
+        if namespace == "":
+            taken(answer)
+            call("local", "DELETE", PODS + "/x?gracePeriodSeconds=0")
+        else:
+            refused(answer, 400, 422)
+    refused(call("local", "POST", "/api/v1/namespaces/nowhere/pods", pod("x")), 404)
+
+
+@row("bodies", "numbers that do not fit are refused, not cut")
+def _():
+    for replicas in (-1, 2**31, 2**63, 2**64, 1e99, 1.5, "3", True, -2**63, 10**60):
+        refused(call("local", "POST", "/apis/apps/v1/namespaces/default/deployments", deployment("x", replicas=replicas)), 400, 422)
+    taken(call("local", "POST", "/apis/apps/v1/namespaces/default/deployments", deployment("num")), 201)
+    scale = "/apis/apps/v1/namespaces/default/deployments/num/scale"
+    for replicas in (-1, 2**31, 2**63, 2**64, 1e99, 1.5, "3", None, True):
+        refused(patch("local", scale, {"spec": {"replicas": replicas}}), 400, 422)
+        refused(call("local", "PUT", scale, {"spec": {"replicas": replicas}}), 400, 422)
+    for body in (None, {}, [], 5, {"spec": 5}, {"spec": []}):
+        refused(call("local", "PUT", scale, body), 400, 422)
+    for quantity in ("-1", "1e16", "9223372036854775808", "1.1.1", "NaN", "Inf", "1Ei", "0x10", "", " 1", "1 ", "--1", "1e99999999999", "9" * 5000, -1, 1e300):
+        body = pod("x")
+        body["spec"]["containers"][0]["resources"] = {"requests": {"cpu": quantity}}
+        refused(call("local", "POST", PODS, body), 400, 422)
+    for seconds in (-1, 2**63, 1.5, "1"):
+        refused(call("local", "POST", PODS, pod("x", terminationGracePeriodSeconds=seconds)), 400, 422)
+    for when in ("yesterday", "2026-13-01T00:00:00Z", "9999999-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2026-11-24T00:00:00+99:00", "", 5):
+        refused(call("node-a", "POST", EVENTS, event("t", {"kind": "Node", "name": "a"}, lastTimestamp=when)), 400, 422)
+    taken(call("local", "DELETE", "/apis/apps/v1/namespaces/default/deployments/num"))
+
+
+@row("bodies", "huge requests and huge nodes add up to no room and no crash")
+def _():
+    most = "9223372036854775"
+    taken(patch("node-a", NODE_A + "/status", {"status": {"capacity": {"cpu": most, "memory": most, "pods": most},
+                                                          "allocatable": {"cpu": most, "memory": most, "pods": most},
+                                                          "conditions": [{"type": "Ready", "status": "True"}]}}))
+    taken(patch("local", NODE_A, {"spec": {"unschedulable": None, "taints": None}}))
+    for i in range(6):
+        body = pod(f"huge-{i}")
+        body["spec"]["containers"] = [{"name": f"c{k}", "image": "localhost/x:1", "resources": {"requests": {"cpu": most, "memory": most}}}
+                                      for k in range(3)]
+        taken(call("local", "POST", PODS, body), 201, 422)
+    time.sleep(0.5)
+    for i in range(6):
+        answer = call("local", "GET", f"{PODS}/huge-{i}")
+        if answer.status == 200:
+            expect(answer.json["spec"].get("nodeName"), None)
+            taken(call("local", "DELETE", f"{PODS}/huge-{i}?gracePeriodSeconds=0"))
+    taken(patch("local", NODE_A, {"spec": {"unschedulable": True}}))
+
+
+@row("bodies", "a patch changes no identity, and says so where it would")
+def _():
+    before = taken(call("local", "GET", PODS + "/on-a"))["metadata"]
+    for change in ({"name": "other"}, {"namespace": "kube-system"}, {"uid": "x"}, {"resourceVersion": "1"}):
+        refused(patch("local", PODS + "/on-a", {"metadata": change}), 400, 409, 422)
+    for change in ({"spec": {"nodeName": "b"}}, {"spec": {"nodeName": None}}, {"spec": None}, {"spec": {"containers": []}},
+                   {"kind": "Node"}, {"apiVersion": "v2"}, {"metadata": None}, {"metadata": 5}, {"x": 1}, [1], 5, "null",
+                   {"spec": {"serviceAccountName": "root"}}, {"metadata": {"finalizers": ["x"]}}):
+        refused(patch("local", PODS + "/on-a", change), 400, 409, 422)
+    taken(patch("local", PODS + "/on-a", {"metadata": {"creationTimestamp": "2001-01-01T00:00:00Z", "generation": 99, "deletionTimestamp": "2001-01-01T00:00:00Z",
+                                                      "deletionGracePeriodSeconds": 1}, "status": {"phase": "Failed"}}))
+    after = taken(call("local", "GET", PODS + "/on-a"))
+    for name in ("name", "namespace", "uid", "creationTimestamp"):
+        expect(after["metadata"][name], before[name])
+    expect(after["metadata"].get("deletionTimestamp"), None)
+    expect(after["status"]["phase"], "Pending")
+    for kind in ("application/json-patch+json", "application/apply-patch+yaml", "text/plain", "application/json", "application/merge-patch+jsonx"):
+        refused(call("local", "PATCH", PODS + "/on-a", "{}", kind), 415)
+    refused(call("local", "POST", PODS, "<xml/>", "application/xml"), 415)
+    refused(call("local", "POST", PODS, json.dumps(pod("x")), "application/vnd.kubernetes.protobuf"), 415)
+    refused(call("local", "POST", PODS, "a: &a [x]\nb: [*a,*a]\n", "application/yaml"), 400)
+    refused(call("local", "POST", PODS, "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)), "application/yaml"), 400, 413)
+
+
+@row("bodies", "a body in gzip is refused, not taken for its bytes")
+def _():
+    import gzip
+    refused(call("local", "POST", PODS, gzip.compress(json.dumps(pod("zip")).encode()), Content_Encoding="gzip"), 400, 415)
+    refused(call("local", "GET", PODS + "/zip"), 404)
 
 
 def main():

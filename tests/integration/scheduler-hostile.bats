@@ -14,7 +14,7 @@ start_scheduler() {
 	chmod 700 "$WORK/run"
 	"$BIN/stube-scheduler" --store "$WORK/store.db" --socket "$WORK/run/s.sock" --listen 127.0.0.1:0 \
 		--cert "$WORK/certs/server.crt" --key "$WORK/certs/server.key" --client-ca "$WORK/certs/ca.crt" \
-		--log "$WORK/log" --log-format json --log-level debug 2> "$WORK/stderr" 3>&- 4>&- &
+		--log "$WORK/log" --log-format json --log-level debug > "$WORK/stderr" 2>&1 3>&- 4>&- &
 	echo $! > "$WORK/pid"
 	for _ in $(seq 600); do
 		grep -q '"ready"' "$WORK/log" 2> /dev/null && return
@@ -67,3 +67,7 @@ hostile() {
 }
 
 @test "a node's certificate in the wrong hands opens nothing that is not its own" { hostile access; }
+
+@test "a path and its query mean one thing, whatever is hidden in them" { hostile paths; }
+
+@test "a body that is no object of its kind is refused with what is wrong in it" { hostile bodies; }
