@@ -112,10 +112,6 @@ void server_tick(void *user)
 static void hung_up(struct connection *c)
 {
 	connection_unwatch(c);
-	if (c->websocket) {
-		websocket_hung_up(c->websocket);
-		return;
-	}
 	connection_cut(c);
 	if (c->request)
 		request_gone(c->request);

@@ -45,7 +45,6 @@ struct connection {
 	int64_t deadline; /* clock_boot(); 0: none */
 	bool watched;	  /* for its client's end */
 	struct server_request *request;
-	struct websocket *websocket; /* that it has become */
 	struct sockaddr_storage from;
 	bool known; /* peer is filled */
 	struct peer peer;
@@ -124,6 +123,9 @@ err *tls_check(const struct tls_text *t) MUST_CHECK;
 void tls_guard(gnutls_session_t session);
 /* The verified certificate's names, yours to free; NULL: none was sent. False: it is not to be believed. */
 bool tls_peer(gnutls_session_t session, struct peer_names **ret);
+/* As recv(2) and send(2) that do not wait. again: zeroed at first, then kept for the session. */
+ssize_t tls_receive(gnutls_session_t session, char *room, size_t len);
+ssize_t tls_send(gnutls_session_t session, const char *bytes, size_t len, bool *again);
 
 /* net/server-connection.c */
 void connection_notify(void *user, struct MHD_Connection *mhd, void **context,
@@ -164,7 +166,4 @@ void stream_closed(struct stream *s); /* its request has ended */
 bool upgrade_check(struct server_request *r, const char *const *subprotocols, const char **ret_chosen);
 
 /* net/server-websocket.c */
-void websocket_gone(struct websocket *w);   /* the other side has gone: ends as soon as it can */
-void websocket_hung_up(struct websocket *w); /* but what it has sent may still be on its way to us */
-void websocket_closed(struct websocket *w); /* its request has ended */
-void websocket_end(struct websocket *w);    /* now: the server goes */
+void websocket_end(struct websocket *w); /* now */

@@ -108,7 +108,7 @@ static enum MHD_Result send_answer(struct server_request *r)
 	enum MHD_Result good = MHD_queue_response(c->mhd, (unsigned)r->status, r->response);
 	MHD_destroy_response(r->response);
 	r->response = NULL;
-	if (!r->stream && !r->websocket)
+	if (!r->stream)
 		connection_deadline(c, PHASE_SENDING,
 				    clock_boot() + s->request_timeout +
 					    (int64_t)(r->size * NSEC_PER_SEC / BYTES_A_SEC));
@@ -126,10 +126,11 @@ static enum MHD_Result arrived(struct server_request *r)
 		connection_deadline(c, PHASE_WORKING, 0);
 		c->server->handler(r, c->server->user);
 	}
-	if (r->answered)
+	if (r->answered && !r->websocket)
 		return send_answer(r);
 	r->suspended = true;
-	connection_watch(c);
+	if (!r->websocket)
+		connection_watch(c);
 	MHD_suspend_connection(c->mhd);
 	return MHD_YES;
 }
@@ -160,14 +161,15 @@ void request_completed(void *user UNUSED, struct MHD_Connection *mhd UNUSED, voi
 	if (!r)
 		return;
 	struct connection *c = r->connection;
-	if (c && !c->websocket) {
+	r->suspended = false;
+	if (c) {
 		connection_unwatch(c);
 		connection_deadline(c, PHASE_ARRIVING, clock_boot() + c->server->request_timeout);
 	}
 	if (r->stream)
 		stream_closed(r->stream);
 	if (r->websocket)
-		websocket_closed(r->websocket);
+		websocket_end(r->websocket);
 	/* With the handler still: it must answer, and its answer frees the request. */
 	if (r->handed && !r->answered) {
 		if (c) {
@@ -199,8 +201,6 @@ void request_gone(struct server_request *r)
 	r->on_gone = NULL;
 	if (r->stream)
 		stream_gone(r->stream);
-	else if (r->websocket)
-		websocket_gone(r->websocket);
 	else if (r->handed && !r->answered && fn)
 		fn(r->on_gone_user);
 }

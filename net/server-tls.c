@@ -163,3 +163,29 @@ void tls_guard(gnutls_session_t session)
 {
 	gnutls_session_set_verify_function(session, verify);
 }
+
+/* ---- bytes, where libmicrohttpd has left the session to us ---- */
+
+static ssize_t fail(ssize_t code)
+{
+	errno = code == GNUTLS_E_AGAIN ? EAGAIN : code == GNUTLS_E_INTERRUPTED ? EINTR : EPROTO;
+	return -1;
+}
+
+ssize_t tls_receive(gnutls_session_t session, char *room, size_t len)
+{
+	ssize_t n = gnutls_record_recv(session, room, len);
+
+	/* An end without its alert is an end. */
+	return n >= 0 ? n : n == GNUTLS_E_PREMATURE_TERMINATION ? 0 : fail(n);
+}
+
+/* A record that did not fit into the socket is kept by GnuTLS: it goes out before anything else, and counts
+ * then. */
+ssize_t tls_send(gnutls_session_t session, const char *bytes, size_t len, bool *again)
+{
+	ssize_t n = *again ? gnutls_record_send(session, NULL, 0) : gnutls_record_send(session, bytes, len);
+
+	*again = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
+	return n >= 0 ? n : fail(n);
+}

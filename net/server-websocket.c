@@ -1,4 +1,9 @@
-/* net/server-websocket.c: the server's side of a WebSocket: handshake, messages, its end. Spec: RFC 6455. */
+/* net/server-websocket.c: the server's side of a WebSocket: handshake, messages, its end. Spec: RFC 6455.
+ *
+ * libmicrohttpd's own upgrade is not used: below TLS it passes all bytes through a pair of sockets, and its
+ * relay stands still when much comes at once (0.9.75, in a loop of ours). Its connection stays suspended
+ * instead, so that it leaves the socket alone, and we speak on it. A client may send frames only after our
+ * answer (RFC 6455, section 4.1), so that libmicrohttpd cannot have read any. */
 #include "net/server-internal.h"
 
 #include <netinet/in.h>
@@ -12,8 +17,8 @@
 
 #define QUEUE_MAX  (4u << 20)
 #define READ_SIZE  (64u * 1024)
-#define CLOSE_WAIT ((int64_t)(5 * NSEC_PER_SEC))
-#define LEFT_WAIT  ((int64_t)(100 * NSEC_PER_MSEC))
+#define READS_A_TURN 8
+#define CLOSE_WAIT   ((int64_t)(5 * NSEC_PER_SEC))
 
 enum {
 	CLOSE_NORMAL = 1000,
@@ -24,12 +29,12 @@ enum {
 };
 
 struct websocket {
-	struct loop *loop;
-	struct connection *connection;
-	struct MHD_UpgradeResponseHandle *urh; /* NULL: not yet */
+	struct server_request *request;
+	gnutls_session_t tls; /* NULL: plain */
+	bool tls_again;	      /* a record is half out */
 	int fd;
 	char *subprotocol;
-	struct loop_source *io, *later;
+	struct loop_source *io, *soon, *timer;
 	struct str in, out;
 	struct str message;  /* as far as its frames have come */
 	enum ws_opcode kind; /* of the message; 0: none has begun */
@@ -37,7 +42,6 @@ struct websocket {
 	bool closing;  /* our close frame is out, or in the queue */
 	bool answered; /* theirs has come: end when the queue is out */
 	bool deaf;     /* what comes after a violation is dropped */
-	bool hung_up;  /* below TLS: what is left is read, then it ends */
 	bool dead;
 	bool handling;
 	websocket_fn *on_message;
@@ -47,17 +51,20 @@ struct websocket {
 
 /* ---- ends ---- */
 
-static void finish(struct websocket *w)
+/* The request is let go: libmicrohttpd gets its connection back, and ends it. */
+void websocket_end(struct websocket *w)
 {
+	struct server_request *r = w->request;
+
 	loop_source_free(w->io);
-	loop_source_free(w->later);
-	w->connection->websocket = NULL;
-	if (w->connection->request)
-		w->connection->request->websocket = NULL;
-	if (w->urh) {
-		MHD_upgrade_action(w->urh, MHD_UPGRADE_ACTION_CLOSE);
-		loop_soon(w->connection->daemon->soon);
-	}
+	loop_source_free(w->soon);
+	loop_source_free(w->timer);
+	if (w->tls)
+		gnutls_bye(w->tls, GNUTLS_SHUT_WR);
+	connection_cut(r->connection);
+	r->websocket = NULL;
+	r->gone = true;
+	request_resume(r);
 	w->closed(w->user);
 	str_done(&w->in);
 	str_done(&w->out);
@@ -73,23 +80,7 @@ static void die(struct websocket *w)
 	str_done(&w->out);
 	if (w->io)
 		IGNORE(loop_io_events(w->io, 0));
-	IGNORE(loop_timer_set(w->later, 1));
-}
-
-void websocket_gone(struct websocket *w)
-{
-	die(w);
-}
-
-void websocket_closed(struct websocket *w)
-{
-	if (!w->urh)
-		finish(w);
-}
-
-void websocket_end(struct websocket *w)
-{
-	finish(w);
+	loop_soon(w->soon);
 }
 
 /* ---- out ---- */
@@ -107,19 +98,24 @@ static void set_events(struct websocket *w)
 	IGNORE(loop_io_events(w->io, events));
 }
 
+static ssize_t send_some(struct websocket *w, const char *bytes, size_t len)
+{
+	return w->tls ? tls_send(w->tls, bytes, len, &w->tls_again)
+		      : send(w->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void flush(struct websocket *w)
 {
 	size_t done = 0;
 
-	while (w->urh && !w->dead && done < w->out.len) {
-		ssize_t n = send(w->fd, w->out.data + done, w->out.len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (w->io && !w->dead && done < w->out.len) {
+		ssize_t n = send_some(w, w->out.data + done, w->out.len - done);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			if (errno != EAGAIN)
-				die(w);
+		if (n < 0 && errno != EAGAIN)
+			die(w);
+		if (n < 0)
 			break;
-		}
 		done += (size_t)n;
 	}
 	if (w->dead)
@@ -173,7 +169,7 @@ void websocket_close(struct websocket *w, unsigned code, const char *reason)
 	if (!send_frame(w, WS_CLOSE, head, code == CLOSE_NO_CODE ? 0 : 2, reason, len))
 		return;
 	w->closing = true;
-	IGNORE(loop_timer_set(w->later, clock_boot() + CLOSE_WAIT));
+	IGNORE(loop_timer_set(w->timer, clock_boot() + CLOSE_WAIT));
 	flush(w);
 }
 
@@ -272,11 +268,16 @@ static void handle_frames(struct websocket *w)
 		str_consume(&w->in, at);
 }
 
+static ssize_t receive_some(struct websocket *w, char *room)
+{
+	return w->tls ? tls_receive(w->tls, room, READ_SIZE) : recv(w->fd, room, READ_SIZE, MSG_DONTWAIT);
+}
+
 /* False: nothing is there. */
-static bool read_more(struct websocket *w)
+static bool read_some(struct websocket *w)
 {
 	char *room = str_room(&w->in, READ_SIZE);
-	ssize_t n = room ? recv(w->fd, room, READ_SIZE, MSG_DONTWAIT) : 0;
+	ssize_t n = room ? receive_some(w, room) : 0;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -284,31 +285,22 @@ static bool read_more(struct websocket *w)
 		die(w);
 		return false;
 	}
-	if (w->deaf)
-		return true;
-	str_grown(&w->in, (size_t)n);
-	handle_frames(w);
-	return true;
+	if (!w->deaf) {
+		str_grown(&w->in, (size_t)n);
+		handle_frames(w);
+	}
+	return !w->dead && (!w->paused || w->closing);
 }
 
-/* libmicrohttpd does not pass on that a TLS connection ended without its alert; and what it holds of the last
- * bytes comes after the end is seen on its socket. */
-void websocket_hung_up(struct websocket *w)
+/* A few, so that others get their turn; what GnuTLS has read ahead makes no descriptor readable. */
+static void read_more(struct websocket *w)
 {
-	w->hung_up = true;
-	IGNORE(loop_timer_set(w->later, clock_boot() + LEFT_WAIT));
-}
+	int left = READS_A_TURN;
 
-static void read_rest(struct websocket *w)
-{
-	bool any = false;
-
-	while (!w->dead && !w->paused && read_more(w))
-		any = true;
-	if (!w->dead && any)
-		IGNORE(loop_timer_set(w->later, clock_boot() + LEFT_WAIT));
-	else if (!w->dead)
-		die(w);
+	while (left && read_some(w))
+		left--;
+	if (!left && !w->dead && w->tls)
+		loop_soon(w->soon);
 }
 
 static void on_socket(uint32_t events, void *user)
@@ -322,7 +314,7 @@ static void on_socket(uint32_t events, void *user)
 		w->drained(w->drained_user);
 	if (w->dead)
 		return;
-	if (events & EPOLLIN)
+	if (events & EPOLLIN && (!w->paused || w->closing))
 		read_more(w);
 	else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		die(w);
@@ -333,66 +325,79 @@ void websocket_pause(struct websocket *w, bool pause)
 	w->paused = pause;
 	set_events(w);
 	/* What is read already is handed over when the caller is done. */
-	if (!pause && w->in.len && !w->closing && !w->dead)
-		IGNORE(loop_timer_set(w->later, 1));
+	if (!pause)
+		loop_soon(w->soon);
 }
 
-static void on_later(void *user)
+static void on_timer(void *user)
 {
-	struct websocket *w = user;
-
-	if (!w->urh) /* its request's end ends it */
-		return;
-	if (w->dead || w->closing)
-		finish(w);
-	else if (w->hung_up)
-		read_rest(w);
-	else
-		handle_frames(w);
+	websocket_end(user);
 }
 
-/* ---- handshake ---- */
+/* ---- the begin ---- */
 
-static void begin(void *user, struct MHD_Connection *mhd UNUSED, void *context UNUSED, const char *extra,
-		  size_t extra_len, MHD_socket fd, struct MHD_UpgradeResponseHandle *urh)
+static void begin(struct websocket *w)
 {
-	struct websocket *w = user;
-
 	const int on = 1;
 
-	w->urh = urh;
-	w->fd = fd;
 	/* A key that is pressed does not wait for the next one. */
-	setsockopt(w->connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	connection_unwatch(w->connection);
-	if (fd != w->connection->fd)
-		connection_watch(w->connection);
-	connection_deadline(w->connection, PHASE_WORKING, 0);
-	w->connection->websocket = w;
-	str_add_bytes(&w->in, extra, extra_len);
-	err *e = w->dead ? NULL : loop_io(w->loop, fd, EPOLLRDHUP, on_socket, w, &w->io);
+	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	err *e = loop_io(w->request->loop, w->fd, EPOLLRDHUP, on_socket, w, &w->io);
 	if (e)
 		die(w);
 	err_free(e);
 	flush(w);
-	set_events(w);
-	if (w->in.len || w->dead)
-		IGNORE(loop_timer_set(w->later, 1));
 }
 
-static struct MHD_Response *response_of(struct websocket *w, const char *key)
+static void on_soon(void *user)
 {
-	struct MHD_Response *response = MHD_create_response_for_upgrade(begin, w);
+	struct websocket *w = user;
+
+	if (!w->dead && !w->io)
+		begin(w);
+	else if (!w->dead)
+		handle_frames(w);
+	if (!w->dead && (!w->paused || w->closing))
+		read_more(w);
+	if (w->dead)
+		websocket_end(w);
+}
+
+static void add_answer(struct websocket *w)
+{
 	char accept[29];
 
-	if (!response)
-		return NULL;
-	ws_accept(key, accept);
-	MHD_add_response_header(response, "Upgrade", "websocket");
-	MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
+	ws_accept(request_header(w->request, "Sec-WebSocket-Key"), accept);
+	str_addf(&w->out,
+		 "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+		 "Sec-WebSocket-Accept: %s\r\n",
+		 accept);
 	if (w->subprotocol)
-		MHD_add_response_header(response, "Sec-WebSocket-Protocol", w->subprotocol);
-	return response;
+		str_addf(&w->out, "Sec-WebSocket-Protocol: %s\r\n", w->subprotocol);
+	str_add(&w->out, "\r\n");
+}
+
+static struct websocket *new_socket(struct server_request *r, const char *subprotocol)
+{
+	const union MHD_ConnectionInfo *tls =
+		MHD_get_connection_info(r->connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	struct websocket *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		abort();
+	w->request = r;
+	w->fd = r->connection->fd;
+	w->tls = tls ? tls->tls_session : NULL;
+	w->subprotocol = subprotocol ? strdup(subprotocol) : NULL;
+	str_init(&w->in, WS_MESSAGE_MAX + READ_SIZE + 14);
+	str_init(&w->out, QUEUE_MAX);
+	str_init(&w->message, WS_MESSAGE_MAX);
+	err *e = loop_defer(r->loop, on_soon, w, &w->soon);
+	if (!e)
+		e = loop_timer(r->loop, 0, on_timer, w, &w->timer);
+	if (e)
+		abort();
+	return w;
 }
 
 struct websocket *request_websocket(struct server_request *r, const char *const *subprotocols,
@@ -402,24 +407,19 @@ struct websocket *request_websocket(struct server_request *r, const char *const 
 
 	if (!upgrade_check(r, subprotocols, &chosen))
 		return NULL;
-	struct websocket *w = calloc(1, sizeof(*w));
-	if (!w)
-		abort();
-	*w = (struct websocket){ .loop = r->loop,
-				 .connection = r->connection,
-				 .fd = -1,
-				 .on_message = message,
-				 .closed = closed,
-				 .user = user };
-	str_init(&w->in, WS_MESSAGE_MAX + READ_SIZE + 14);
-	str_init(&w->out, QUEUE_MAX);
-	str_init(&w->message, WS_MESSAGE_MAX);
-	w->subprotocol = chosen ? strdup(chosen) : NULL;
-	err *e = loop_timer(w->loop, 0, on_later, w, &w->later);
-	if (e)
-		abort();
+	struct websocket *w = new_socket(r, chosen);
+	w->on_message = message;
+	w->closed = closed;
+	w->user = user;
+	w->dead = r->gone;
+	add_answer(w);
+	/* The request stays suspended, as one that is not yet answered, for as long as the WebSocket lives.
+	 */
 	r->websocket = w;
-	request_finish(r, 101, response_of(w, request_header(r, "Sec-WebSocket-Key")), 0);
+	r->answered = true;
+	r->on_gone = NULL;
+	connection_unwatch(r->connection);
+	loop_soon(w->soon); /* after the handler, when the socket is ours */
 	return w;
 }
 

@@ -81,8 +81,8 @@ PRINTF(2, 0) static void take_log(void *user, const char *fmt, va_list ap)
 static struct MHD_Daemon *start(struct daemon *d, const struct tls_text *tls)
 {
 	struct server *s = d->server;
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+	unsigned flags =
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	/* Later than our own deadlines, by libmicrohttpd's whole seconds: for streams whose reader stands still. */
 	unsigned idle = (unsigned)(s->request_timeout / (int64_t)NSEC_PER_SEC) + 2;
 	struct MHD_OptionItem options[8] = { { 0 } };
@@ -304,8 +304,8 @@ static void end_connections(struct server *s)
 		next = c->next;
 		connection_unwatch(c);
 		connection_cut(c);
-		if (c->websocket)
-			websocket_end(c->websocket);
+		if (c->request && c->request->websocket)
+			websocket_end(c->request->websocket);
 		if (c->request)
 			request_orphan(c->request);
 	}
