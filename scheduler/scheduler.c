@@ -121,6 +121,9 @@ static err *serve_metrics(struct scheduler *s)
 PART(metrics, metrics)
 PART(watches, watches)
 PART(binder, binder)
+PART(deployments, deployments)
+PART(nodes, nodes)
+PART(collector, collector)
 
 static const struct {
 	const char *name;
@@ -130,6 +133,9 @@ static const struct {
 	{ "metrics", begin_metrics, end_metrics },
 	{ "watches", begin_watches, end_watches },
 	{ "binder", begin_binder, end_binder },
+	{ "deployments", begin_deployments, end_deployments },
+	{ "nodes", begin_nodes, end_nodes },
+	{ "collector", begin_collector, end_collector },
 };
 /* clang-format on */
 

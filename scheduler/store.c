@@ -35,12 +35,12 @@ err *store_open(struct loop *l, const struct store_options *options, struct stor
 	const struct store_backend *backend = find_backend(o.url, &place);
 
 	if (!backend)
-		return err_wrap(unknown_scheme(), "store '%s'", o.url);
+		return unknown_scheme();
 	if (!o.keep_revisions)
 		o.keep_revisions = KEEP_REVISIONS;
 	if (!o.keep_bytes)
 		o.keep_bytes = KEEP_BYTES;
-	return err_wrap(backend->open(l, place, &o, ret), "store '%s'", o.url);
+	return backend->open(l, place, &o, ret);
 }
 
 void store_close(struct store *s)

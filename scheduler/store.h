@@ -24,8 +24,9 @@ struct store_options {
 	uint64_t keep_revisions; /* of the log, for watches that resume; 0: 100000 */
 	uint64_t keep_bytes;     /* of the log; 0: 64 MiB */
 };
-/* Errors: EINVAL a database of a newer version, of another program, or damaged; EBUSY another process has it (fenced by
- * a lock, names the process). The store is closed before the loop is freed, and the loop does not turn between. */
+/* Errors, which leave it to the caller to name the URL: EINVAL a database of a newer version, of another program, or
+ * damaged; EBUSY another process has it (fenced by a lock; names the process).
+ * The store is closed before the loop is freed, and the loop does not turn between. */
 err *store_open(struct loop *l, const struct store_options *options, struct store **ret) MUST_CHECK;
 /* Commits what was submitted. */
 void store_close(struct store *s);
