@@ -285,7 +285,7 @@ P=/api/v1/namespaces/default/pods
 	want 200 GET /api
 	is '.versions[0]' v1
 	want 200 GET /apis
-	is '[.groups[].name] | join(" ")' 'apps coordination.k8s.io policy stube'
+	is '[.groups[].name] | join(" ")' 'apps coordination.k8s.io'
 	want 200 GET /apis/apps
 	is .preferredVersion.groupVersion apps/v1
 	want 200 GET /apis/apps/v1

@@ -181,5 +181,5 @@ teardown() {
 		[[ $output == *"$word"* ]] || { echo "no $word"; false; }
 	done
 	if command -v mandoc > /dev/null; then "$SCHEDULER" --print-man | mandoc -Tlint -W warning; fi
-	"$SCHEDULER" --help | grep -q -- '--lease=SECONDS'
+	"$SCHEDULER" --help | grep -q -- '--lease SECONDS'
 }
