@@ -38,6 +38,8 @@ struct websocket {
 	struct str in, out;
 	struct str message;  /* as far as its frames have come */
 	enum ws_opcode kind; /* of the message; 0: none has begun */
+	bool behind;	     /* something had to wait in the queue */
+	bool caught_up;
 	bool paused;
 	bool closing;  /* our close frame is out, or in the queue */
 	bool answered; /* theirs has come: end when the queue is out */
@@ -123,6 +125,12 @@ static void flush(struct websocket *w)
 	str_consume(&w->out, done);
 	if (!w->out.len && w->answered)
 		die(w);
+	/* Whoever has sent hears it from the loop: he may be in the middle of something. */
+	if (w->behind && !w->out.len) {
+		w->caught_up = true;
+		loop_soon(w->soon);
+	}
+	w->behind = w->out.len;
 	set_events(w);
 }
 
@@ -306,12 +314,9 @@ static void read_more(struct websocket *w)
 static void on_socket(uint32_t events, void *user)
 {
 	struct websocket *w = user;
-	bool had = w->out.len;
 
 	if (events & EPOLLOUT)
 		flush(w);
-	if (had && !w->dead && !w->out.len && w->drained)
-		w->drained(w->drained_user);
 	if (w->dead)
 		return;
 	if (events & EPOLLIN && (!w->paused || w->closing))
@@ -349,10 +354,20 @@ static void begin(struct websocket *w)
 	flush(w);
 }
 
+static void tell_drained(struct websocket *w)
+{
+	bool tell = w->caught_up && !w->out.len && !w->dead && !w->closing;
+
+	w->caught_up = false;
+	if (tell && w->drained)
+		w->drained(w->drained_user);
+}
+
 static void on_soon(void *user)
 {
 	struct websocket *w = user;
 
+	tell_drained(w);
 	if (!w->dead && !w->io)
 		begin(w);
 	else if (!w->dead)

@@ -412,12 +412,14 @@ static void test_a_slow_reader_is_told_and_then_ended(void **state)
 	(void)state;
 	start_plain();
 	fd = open_plain();
-	while (!waiting) {
+	int frames = 0;
+	for (; !waiting; frames++) {
 		at_call(fill, &more);
 		at_call(queued, &waiting);
 	}
-	while (!drained)
+	for (; frames; frames--)
 		assert_int_equal(next_frame(fd, &in), WS_BINARY);
+	wait_until(drained == 1);
 	for (int i = 0; more; i++) {
 		assert_in_range(i, 0, 2000);
 		at_call(fill, &more);
@@ -426,7 +428,34 @@ static void test_a_slow_reader_is_told_and_then_ended(void **state)
 	close(fd);
 }
 
-/* ---- below TLS: libmicrohttpd stands between ---- */
+/* Also when another message takes the rest of the queue along. */
+static void greet(void *user)
+{
+	(void)user;
+	websocket_send(socket_open, "x", 1, NULL, 0);
+}
+
+static void test_a_queue_that_another_message_empties_is_told_too(void **state)
+{
+	auto_str struct str in = STR_INIT(2 << 20);
+	auto_close int fd = -1;
+	size_t waiting = 0;
+	bool more = true;
+
+	(void)state;
+	start_plain();
+	fd = open_plain();
+	while (!waiting) {
+		at_call(fill, &more);
+		at_call(queued, &waiting);
+	}
+	while (!drained) { /* one more is always on its way */
+		assert_int_equal(next_frame(fd, &in), WS_BINARY);
+		at_call(greet, NULL);
+	}
+}
+
+/* ---- below TLS ---- */
 
 static void test_all_that_works_below_tls(void **state)
 {
@@ -519,6 +548,7 @@ int main(void)
 		TEST(test_either_side_closes_in_good_order),
 		TEST(test_a_paused_socket_reads_no_more),
 		TEST(test_a_slow_reader_is_told_and_then_ended),
+		TEST(test_a_queue_that_another_message_empties_is_told_too),
 		TEST(test_all_that_works_below_tls),
 		TEST(test_their_close_is_answered_below_tls),
 		TEST(test_the_end_of_the_server_ends_them),
