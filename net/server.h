@@ -95,10 +95,11 @@ void request_answer_blob(struct server_request *r, int status, const char *conte
 struct stream;
 struct stream *request_stream(struct server_request *r, int status, const char *content_type, size_t max_queued,
 			      loop_fn *closed, void *user);
-/* False: the reader is too slow, its queue is over max_queued: the stream is being ended. */
+/* False: the reader is too slow, its queue would be over max_queued: the stream is being ended. One blob that alone is
+ * larger goes into an empty queue. */
 bool stream_send(struct stream *s, struct blob *b); /* a reference of its own is taken */
 size_t stream_queued(const struct stream *s);
-/* Called when the queue has run empty; may be NULL. For producers that can wait. */
+/* Called when the queue has run empty; may be NULL. For producers that can wait. It may send. */
 void stream_on_drained(struct stream *s, loop_fn *fn, void *user);
 void stream_end(struct stream *s);
 
