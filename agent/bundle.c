@@ -78,14 +78,15 @@ static err *copy_i64(struct arena *arena, int64_t value, const int64_t **ret)
 	return NULL;
 }
 
-/* Kubernetes' arithmetic: shares from the request, or else from the limit; quota from the limit. */
-static err *cpu(struct arena *arena, const struct pod_resources *r, struct oci_resources *out)
+/* Kubernetes' arithmetic: shares from the request, or else from the limit; quota from the limit. A request alone is a
+ * weight: where the machine has none, placement has counted it and nothing is promised that does not hold. */
+static err *cpu(struct arena *arena, const struct bundle_input *in, const struct pod_resources *r, struct oci_resources *out)
 {
 	const struct quantity *base = r->requests.cpu.given ? &r->requests.cpu : &r->limits.cpu;
 	struct oci_cpu *c;
 	uint64_t *shares, *period;
 
-	if (!base->given)
+	if (!base->given || (in->no_weights && !r->limits.cpu.given))
 		return NULL;
 	TRY_ALLOC(arena, c, arena_alloc(arena, sizeof(*c)));
 	TRY_ALLOC(arena, shares, arena_alloc(arena, sizeof(*shares)));
@@ -116,7 +117,7 @@ static err *resources(struct arena *arena, const struct bundle_input *in, struct
 	TRY_ALLOC(arena, out->devices.items, arena_alloc(arena, sizeof(struct oci_device_rule)));
 	out->devices.items[0] = (struct oci_device_rule){ .allow = false, .type = 'a', .access = "rwm" };
 	out->devices.count = 1;
-	TRY(cpu(arena, r, out));
+	TRY(cpu(arena, in, r, out));
 	if (r->limits.memory.given) {
 		struct oci_memory *m;
 		TRY_ALLOC(arena, m, arena_alloc(arena, sizeof(*m)));

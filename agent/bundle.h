@@ -50,6 +50,7 @@ struct bundle_input {
 	const struct bundle_claim *claims;
 	size_t claim_count;
 	const char *cgroups_path;        /* NULL: no cgroup */
+	bool no_weights;                 /* the machine's cgroups have no controller `cpu`: see agent/cgroup.h */
 };
 
 /* What the caller must know beside config.json. Lives in the arena. */

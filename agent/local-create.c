@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "agent/cgroup.h"
 #include "agent/ids.h"
 #include "agent/local-internal.h"
 #include "agent/place.h"
@@ -278,6 +279,7 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 		.dir = path,
 		.resolv_conf = wants_resolv_conf(m->request),
 		.cgroups_path = m->record.cgroups_path,
+		.no_weights = !cgroup_has("cpu"),
 	};
 	if (!m->input.volumes_dir)
 		TRY_ALLOC(m->arena, m->input.volumes_dir, arena_printf(m->arena, "%s/volumes", m->dirs.keep));

@@ -1,4 +1,5 @@
 /* agent/node-check.c: looking at the machine without changing it. */
+#include "agent/cgroup.h"
 #include "agent/node-check.h"
 
 #include <fcntl.h>
@@ -68,34 +69,13 @@ err *node_check_layers(struct str *out)
 	return look_at_layers(out, &mounted);
 }
 
-/* Append the controllers' names; *ret_where: NULL: there is no v2 hierarchy. */
-static err *find_cgroup(struct str *controllers, const char **ret_where, bool *ret_hybrid)
-{
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-
-	*ret_where = NULL;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		auto_close int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		struct statfs fs;
-
-		if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
-			continue;
-		TRY(file_read(fd, "cgroup.controllers", controllers));
-		controllers->data[strcspn(controllers->data, "\n")] = '\0';
-		*ret_where = places[i];
-		*ret_hybrid = i > 0;
-		return NULL;
-	}
-	return NULL;
-}
-
 err *node_check_cgroup(struct str *out)
 {
 	auto_str struct str controllers = STR_INIT(4096);
 	const char *where;
 	bool hybrid;
 
-	TRY(find_cgroup(&controllers, &where, &hybrid));
+	TRY(cgroup_find(&controllers, &where, &hybrid));
 	if (!where)
 		str_add(out, "no v2 hierarchy");
 	else
@@ -179,7 +159,7 @@ static err *check_cgroup(struct look *l)
 	bool hybrid;
 
 	TRY(node_check_cgroup(&l->found));
-	TRY(find_cgroup(&controllers, &where, &hybrid));
+	TRY(cgroup_find(&controllers, &where, &hybrid));
 	if (!where) {
 		is(l, CHECK_MISSING, "mount the v2 hierarchy: systemd.unified_cgroup_hierarchy=1 on the kernel's command line");
 		return NULL;

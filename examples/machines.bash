@@ -54,6 +54,7 @@ machine_process() {
 	for pid in $(machine_processes "$1"); do
 		[ "$(cat "/proc/$pid/comm" 2> /dev/null)" != "$2" ] || { echo "$pid"; return; }
 	done
+	return 0
 }
 
 # The cgroups of a machine's containers: a real one's go with it.
@@ -61,7 +62,7 @@ machine_cgroups() {
 	local mount pid
 	mount=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' /proc/self/mountinfo)
 	for pid in $(machine_processes "$1"); do
-		sed -n "s|^0::/stube/|$mount/stube/|p" "/proc/$pid/cgroup" 2> /dev/null
+		sed -n "s|^0::/stube/|$mount/stube/|p" "/proc/$pid/cgroup" 2> /dev/null || true
 	done | sort -u
 }
 
@@ -69,7 +70,7 @@ machine_off() {
 	local name=$1 cgroups i kept=()
 	[ -n "${MACHINE_PID[$name]:-}" ] || return 0
 	cgroups=$(machine_cgroups "$name")
-	kill -KILL "${MACHINE_PID[$name]}" 2> /dev/null
+	kill -KILL "${MACHINE_PID[$name]}" 2> /dev/null || true
 	for ((i = 0; i < 200; i++)); do
 		kill -0 "${MACHINE_PID[$name]}" 2> /dev/null || break
 		sleep 0.02
@@ -80,9 +81,9 @@ machine_off() {
 	rm -rf "${WORK:?}/$name/run"
 	for ((i = 0; i < 50; i++)); do
 		# shellcheck disable=SC2046,SC2086 # a list of words; the deeper ones come last
-		rmdir $(printf '%s\n' $cgroups | sort -r) 2> /dev/null
+		rmdir $(printf '%s\n' $cgroups | sort -r) 2> /dev/null || true
 		# shellcheck disable=SC2086
-		[ -n "$(ls -d $cgroups 2> /dev/null)" ] || break
+		[ -n "$(ls -d $cgroups 2> /dev/null || true)" ] || break
 		sleep 0.05
 	done
 }

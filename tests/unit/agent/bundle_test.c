@@ -120,6 +120,25 @@ static void test_all_that_a_pod_can_ask_for_in_every_byte(void **state)
 	assert_golden("everything", &in);
 }
 
+static void test_a_request_without_a_controller_is_placements_affair_a_limit_is_not(void **state)
+{
+	(void)state;
+	struct bundle_result result;
+	struct bundle_input in = input_of(POD("{\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"resources\":{"
+					      "\"requests\":{\"cpu\":\"250m\"}}}]}"), &image);
+
+	assert_ok(bundle_decide(arena, &in, &result));
+	assert_int_equal(*result.config.linux.resources.cpu->shares, 256);
+	in.no_weights = true;
+	assert_ok(bundle_decide(arena, &in, &result));
+	assert_null(result.config.linux.resources.cpu);
+	in = input_of(POD("{\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"resources\":{"
+			  "\"limits\":{\"cpu\":\"1\"}}}]}"), &image);
+	in.no_weights = true;
+	assert_ok(bundle_decide(arena, &in, &result));
+	assert_int_equal(*result.config.linux.resources.cpu->quota, 100000);
+}
+
 static void test_a_directory_in_the_hosts_network_and_ids_in_every_byte(void **state)
 {
 	(void)state;
@@ -341,6 +360,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_all_that_a_pod_can_ask_for_in_every_byte, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_a_request_without_a_controller_is_placements_affair_a_limit_is_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_directory_in_the_hosts_network_and_ids_in_every_byte,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(
