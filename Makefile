@@ -54,10 +54,12 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 flags_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection \
                   -ffunction-sections -fdata-sections
 flags_asan     := -O1 -g $(SANITIZE)
+flags_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 flags_coverage := -O0 -g --coverage
 flags_fuzz     := -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link -DFUZZING
 link_release   := -Wl,-z,relro,-z,now,--as-needed,--gc-sections
 link_asan      := $(SANITIZE)
+link_tsan      := -fsanitize=thread
 link_coverage  := --coverage
 link_fuzz      := $(SANITIZE)
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(flags_$(MODE)) $(CFLAGS)
@@ -161,7 +163,7 @@ clean:
 
 help:
 	@echo 'Programs:  make [all]            into build/bin (V=1 shows the commands)'
-	@echo 'Modes:     make MODE=asan|coverage|fuzz all'
+	@echo 'Modes:     make MODE=asan|tsan|coverage|fuzz all'
 	@echo 'See it:    make demo             a registry, three services, one citizen'
 	@echo 'Tests:     make check lint       everything; make unit-tests builds the unit tests'
 	@echo '           make fuzz SECONDS=60  all fuzzers'

@@ -67,11 +67,13 @@ static err *open_places(struct local *l, const char *folder)
 	return e;
 }
 
-static err *enter_userns(void)
+static err *enter_userns(const char *folder)
 {
 	auto_str struct str run = STR_INIT(PATH_MAX);
 
 	TRY(place_run(&run));
+	if (folder)
+		str_addf(&run, "/%s", folder);
 	str_add(&run, "/containers");
 	TRY(str_check(&run));
 	return userns_enter(run.data);
@@ -102,7 +104,7 @@ err *local_open_folder(const char *programs, const char *folder, struct local **
 	if (!l)
 		return err_oom();
 	l->run_fd = l->data_fd = l->base_run_fd = l->base_fd = -1;
-	TRY(enter_userns());
+	TRY(enter_userns(folder));
 	if (programs)
 		snprintf(l->programs, sizeof(l->programs), "%s", programs);
 	else

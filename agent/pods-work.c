@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/ids.h"
+#include "agent/place.h"
 #include "agent/pods-internal.h"
 #include "agent/sandbox.h"
 #include "agent/volumes.h"
@@ -240,6 +241,9 @@ static err *take_ids(struct job *j)
 {
 	if (j->object->pod->spec.host_users || j->ids.size > 0)
 		return NULL;
+	/* An ordinary user's Pods have all of the user's ids, as its containers do. */
+	if (!place_is_root())
+		return ids_own(&j->ids.size);
 	return ids_take(local_base_fd(j->p->local), j->uid, owner_exists, j->p->local, &j->ids);
 }
 
@@ -364,7 +368,7 @@ static err *remove_all(struct job *j)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, a, name)));
 	if (local_owner_exists(p->local, j->uid))
 		TRY(take_ids(j));
-	if (j->ids.size > 0)
+	if (j->ids.first > 0)
 		TRY(ids_give(local_base_fd(p->local), j->uid, j->ids));
 	/* The record goes last, and with one stroke: until then a killed remove is seen and done again. */
 	snprintf(gone, sizeof(gone), ".%s", j->uid);

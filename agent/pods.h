@@ -45,7 +45,8 @@ struct pods_options {
 	void *user;
 };
 
-/* Read the records, settle and adopt what runs, without touching it. */
+/* Read the records, settle and adopt what runs, without touching it. For a caller that is not root it enters
+ * a user namespace (agent/userns.h): before any thread is made. */
 err *pods_open(const struct pods_options *options, struct pods **ret) MUST_CHECK;
 /* Waits for actions under way (pulls are cut off); containers go on. */
 void pods_close(struct pods *p);

@@ -3,7 +3,11 @@
 load pods
 
 setup() { pods_setup; }
-teardown() { pods_teardown; }
+teardown() {
+	[ -z "${user:-}" ] || pgrep -u "$user" | xargs -r kill -9
+	[ -z "${user:-}" ] || pgrep -f -- "^$WORK/bin/stube-monitor" | xargs -r kill -9
+	pods_teardown
+}
 
 @test "a Pod runs in its own user, network, ipc and uts namespaces, and leaves nothing behind" {
 	driver_start
@@ -230,4 +234,51 @@ teardown() { pods_teardown; }
 	eventually said 'select(.kind == "event" and .reason == "Failed")'
 	tell "forget $A"
 	eventually nothing_left
+}
+
+@test "an ordinary user's node runs Pods in the user's own ids" {
+	user=$((40000 + RANDOM % 10000))
+	mkdir "$WORK/bin"
+	cp "$BIN"/stube-* "$DRIVER_PROGRAM" "$WORK/bin"
+	mkdir -m 700 "$WORK/home"
+	(cat /etc/passwd; echo "stubetest:x:$user:$user::$WORK/home:/bin/sh") > "$WORK/passwd"
+	echo "stubetest:700000000:65536" > "$WORK/subid"
+	touch /etc/subuid /etc/subgid
+	cp -r "$STUBE_STORE" "$WORK/home/store"
+	chown -R "$user:$user" "$WORK/home" "$WORK/in" "$WORK/out"
+	cat > "$WORK/driver" <<-END
+		#!/bin/sh
+		export STUBE_RUN=$WORK/home/run STUBE_DATA=$WORK/home/data STUBE_STORE=$WORK/home/store HOME=$WORK/home
+		exec unshare -m --propagation private sh -euc '
+			mount --bind $WORK/passwd /etc/passwd
+			mount --bind $WORK/subid /etc/subuid; mount --bind $WORK/subid /etc/subgid
+			exec setpriv --reuid $user --regid $user --clear-groups $WORK/bin/pods-driver $WORK/bin'
+	END
+	chmod +x "$WORK/driver"
+	DRIVER_PROGRAM=$WORK/driver
+	export STUBE_RUN=$WORK/home/run STUBE_DATA=$WORK/home/data
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "id -u; cat /proc/self/uid_map; $SERVE" '.spec.volumes = [{name: "v", emptyDir: {}}] | .spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]
+		| .spec.containers += [.spec.containers[0] | .name = "side" | .args[1] = "touch /v/x && echo written; sleep 100"]')"
+	eventually phase_is "$A" Running
+	[ "$(ns "$(pid "$A" 0)" user)" = "$(ns "$(pid "$A" s)" user)" ]
+	[ "$(ns "$(pid "$A" 0)" net)" = "$(ns "$(pid "$A" 1)" net)" ]
+	eventually grep -q written "$STUBE_DATA/agent/containers/$A-1-1/log"
+	[ "$(stat -c %u "$STUBE_DATA/agent/pods/$A/volumes/v/x")" = "$user" ]
+	p=$(pid "$A" 0)
+	driver_kill
+	driver_start
+	tell counts
+	eventually said 'select(.kind == "counts" and .adopted == 2 and .started == 0)'
+	[ "$(pid "$A" 0)" = "$p" ]
+	tell contact free
+	# Into the namespaces of before.
+	kill -9 "$p"
+	eventually status_is "$A" '.containerStatuses[0] | "\(.restartCount) \(.state | keys[0])"' "1 running"
+	[ "$(ns "$(pid "$A" 0)" user)" = "$(ns "$(pid "$A" s)" user)" ]
+	tell synced
+	no_user_monitors() { ! pgrep -f -- "^$WORK/bin/stube-monitor " > /dev/null; }
+	eventually no_user_monitors
+	[ -z "$(find "$STUBE_DATA/agent/pods" "$STUBE_DATA/agent/containers" -mindepth 1)" ]
 }
