@@ -247,12 +247,23 @@ P=/api/v1/namespaces/default/pods
 	grep -qi '^location: https://192.0.2.7:10250/exec/default/talking/c?command=ls&command=a%26b&stdout=true' "$BODY.head"
 }
 
-@test "a Namespace is marked as going, and takes nothing new" {
+@test "a Namespace takes nothing new once it is going, and goes when it is empty" {
 	namespace leaving
+	send 201 POST /api/v1/nodes "$(node n4)"
 	send 201 POST /api/v1/namespaces/leaving/pods "$(pod p)"
+	bind leaving p n4
 	want 200 DELETE /api/v1/namespaces/leaving
 	is .status.phase Terminating
 	send 403 POST /api/v1/namespaces/leaving/pods "$(pod q)"
+	is .message "namespace 'leaving' is being removed: nothing can be made in it"
+	# Its agent has ended the Pod.
+	want 200 DELETE '/api/v1/namespaces/leaving/pods/p?gracePeriodSeconds=0'
+	local i
+	for ((i = 0; i < 200; i++)); do
+		want 404 GET /api/v1/namespaces/leaving 2> /dev/null && break
+		sleep 0.05
+	done
+	want 404 GET /api/v1/namespaces/leaving
 	want 403 DELETE /api/v1/namespaces/default
 	is .reason Forbidden
 }
