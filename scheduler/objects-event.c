@@ -80,27 +80,25 @@ static err *tell(struct objects *o, struct arena *arena, const struct object *ab
 }
 
 /* A message that was cut ends in a whole character. */
-static void cut_whole(char message[static MESSAGE_MAX])
+static void cut_whole(char *message, size_t len)
 {
-	char *end = message + MESSAGE_MAX - 1;
-
-	while (end > message && ((unsigned char)end[-1] & 0xc0) == 0x80)
-		end--;
-	if (end > message && ((unsigned char)end[-1] & 0x80))
-		end--;
-	*end = '\0';
+	while (len > 0 && ((unsigned char)message[len - 1] & 0xc0) == 0x80)
+		len--;
+	if (len > 0 && ((unsigned char)message[len - 1] & 0x80))
+		len--;
+	message[len] = '\0';
 }
 
 void objects_event(struct objects *o, const struct object *about, bool warning, const char *reason,
 		   const char *fmt, ...)
 {
 	auto_arena struct arena *arena = NULL;
-	char message[MESSAGE_MAX];
+	char message[MESSAGE_MAX] = "";
 	va_list ap;
 
 	va_start(ap, fmt);
 	if (vsnprintf(message, sizeof(message), fmt, ap) >= (int)sizeof(message))
-		cut_whole(message);
+		cut_whole(message, sizeof(message) - 1);
 	va_end(ap);
 	auto_err err *e = arena_new(1 << 20, &arena);
 	if (!e)

@@ -55,6 +55,8 @@ struct objects {
 err *job_new(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
 	     const struct write *w, struct job **ret) MUST_CHECK;
 void job_free(struct job *j);
+/* Answers, and frees it. Both are borrowed; one is NULL. */
+void job_end(struct job *j, const err *error, const struct entry *entry);
 /* Takes j. An error of the first try is returned, and done is not called; later ones go to done. */
 err *job_start(struct job *j) MUST_CHECK;
 /* Add an op to the present try. E2BIG when there are too many. */

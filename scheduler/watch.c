@@ -8,11 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/api-internal.h"
-#include "scheduler/index.h"
+#include "scheduler/watch-internal.h"
 
 enum {
-	RING_MAX = 8192,	/* changes of one kind that are kept in memory ... */
-	RING_BYTES = 16 << 20,	/* ... and about so many bytes of them */
 	HISTORY_MAX = 20000,	/* changes that are read again for one that comes back after long */
 	QUEUE_HIGH = 256 << 10, /* bytes that a reader has not taken: then it is waited for */
 	BOOKMARK_SECONDS = 20,
@@ -21,20 +19,6 @@ enum {
 
 enum line { LINE_ADDED, LINE_MODIFIED, LINE_DELETED, LINE_COUNT };
 static const char *const line_names[] = { "ADDED", "MODIFIED", "DELETED" };
-
-struct change {
-	struct entry *before, *after; /* references; NULL: it was not there, is gone */
-	bool unknown;		      /* what was before is no longer known */
-	uint64_t revision;
-};
-
-/* The recent changes of one kind; number n is items[n % cap]. */
-struct ring {
-	struct change *items;
-	size_t cap, bytes;
-	uint64_t tail, head;
-	uint64_t from; /* all changes after this revision are here */
-};
 
 struct watcher {
 	struct watches *w;
@@ -45,8 +29,8 @@ struct watcher {
 	bool narrow; /* the filter looks at more than the namespace */
 	struct stream *stream;
 	struct loop_source *timer;
-	struct change *past; /* to be told first: what is there, or what was */
-	size_t past_count, past_next;
+	struct past past; /* to be told first: what is there, or what was */
+	size_t past_next;
 	uint64_t next_change; /* of the ring */
 	bool bookmarks, initial, told_initial, ending;
 };
@@ -61,77 +45,6 @@ struct watches {
 	const struct change *hot;
 	struct blob *lines[LINE_COUNT];
 };
-
-static void change_done(struct change *c)
-{
-	entry_unref(c->before);
-	entry_unref(c->after);
-}
-
-/* ---- the ring ---- */
-
-static struct change *ring_at(const struct ring *r, uint64_t number)
-{
-	return &r->items[number % r->cap];
-}
-
-/* The decoded form is some times as large as the text. */
-static size_t weight(const struct change *c)
-{
-	return sizeof(*c) + 4 * (c->after ? c->after->json->len : c->before ? c->before->json->len : 0);
-}
-
-static void ring_drop(struct ring *r)
-{
-	struct change *c = ring_at(r, r->tail++);
-
-	r->from = c->revision;
-	r->bytes -= weight(c);
-	change_done(c);
-}
-
-static void ring_grow(struct ring *r)
-{
-	size_t cap = r->cap ? 2 * r->cap : 16;
-	struct change *items = calloc(cap, sizeof(*items));
-
-	if (!items)
-		abort();
-	for (uint64_t n = r->tail; n < r->head; n++)
-		items[n % cap] = *ring_at(r, n);
-	free(r->items);
-	r->items = items;
-	r->cap = cap;
-}
-
-/* Takes the references. */
-static struct change *ring_push(struct ring *r, const struct change *c)
-{
-	if (r->head - r->tail == RING_MAX)
-		ring_drop(r);
-	if (r->head - r->tail == r->cap)
-		ring_grow(r);
-	*ring_at(r, r->head++) = *c;
-	r->bytes += weight(c);
-	while (r->bytes > RING_BYTES && r->head - r->tail > 1)
-		ring_drop(r);
-	return ring_at(r, r->head - 1);
-}
-
-static uint64_t ring_after(const struct ring *r, uint64_t revision)
-{
-	uint64_t low = r->tail, high = r->head;
-
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-
-		if (ring_at(r, middle)->revision <= revision)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
 
 /* ---- lines ---- */
 
@@ -256,8 +169,8 @@ static void pump(struct watcher *x)
 	struct ring *r = &x->w->rings[x->kind->id];
 
 	while (!x->ending && stream_queued(x->stream) < QUEUE_HIGH) {
-		if (x->past_next < x->past_count) {
-			if (!deliver(x, &x->past[x->past_next++]))
+		if (x->past_next < x->past.count) {
+			if (!deliver(x, &x->past.changes[x->past_next++]))
 				return;
 			continue;
 		}
@@ -289,9 +202,7 @@ static void on_closed(void *user)
 		x->next->at = x->at;
 	x->w->counts[x->kind->id]--;
 	loop_source_free(x->timer);
-	for (size_t i = 0; i < x->past_count; i++)
-		change_done(&x->past[i]);
-	free(x->past);
+	past_done(&x->past);
 	arena_free(x->arena);
 	free(x);
 }
@@ -327,142 +238,43 @@ static void on_bookmark_time(void *user)
 	for (int i = 0; i < KIND_COUNT; i++)
 		for (struct watcher *x = w->watchers[i], *next; x; x = next) {
 			next = x->next;
-			if (x->bookmarks && !x->ending && x->past_next == x->past_count &&
+			if (x->bookmarks && !x->ending && x->past_next == x->past.count &&
 			    x->next_change == w->rings[i].head)
 				send_bookmark(x);
 		}
 	IGNORE(loop_timer_set(w->timer, clock_boot() + BOOKMARK_SECONDS * (int64_t)NSEC_PER_SEC));
 }
 
-/* ---- what the store still knows ---- */
-
-struct replay {
-	struct watches *w;
-	const struct kind *kind; /* NULL: all */
-	struct index last;	 /* by key: the entry as it was last, not referenced */
-	struct change *changes;
-	const struct kind **kinds;
-	size_t count, cap;
-};
-
-static void replay_add(struct replay *r, const struct kind *kind, const struct change *c)
-{
-	if (r->count == r->cap) {
-		r->cap = r->cap ? 2 * r->cap : 64;
-		r->changes = reallocarray(r->changes, r->cap, sizeof(*r->changes));
-		r->kinds = reallocarray(r->kinds, r->cap, sizeof(*r->kinds));
-		if (!r->changes || !r->kinds)
-			abort();
-	}
-	r->kinds[r->count] = kind;
-	r->changes[r->count++] = *c;
-}
-
-static err *on_past(const struct store_event *event, void *user)
-{
-	struct replay *r = user;
-	const struct kind *kind = cache_key_kind(event->key);
-	struct entry *before = index_get(&r->last, event->key);
-	struct change c = { .revision = event->revision };
-
-	if (!kind || (r->kind && kind != r->kind))
-		return NULL;
-	if (event->value)
-		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision,
-				 &c.after));
-	c.before = before ? entry_ref(before) : NULL;
-	c.unknown = !before && !(event->value && event->created == event->revision);
-	if (c.after)
-		index_put(&r->last, event->key, c.after);
-	else
-		index_remove(&r->last, event->key);
-	replay_add(r, kind, &c);
-	return NULL;
-}
-
-static void replay_done(struct replay *r, bool keep)
-{
-	for (size_t i = 0; i < r->count && !keep; i++)
-		change_done(&r->changes[i]);
-	free(keep ? NULL : r->changes);
-	free(r->kinds);
-	index_done(&r->last);
-}
-
-/* After a start: so that who comes back can go on from where it was. */
-static err *read_past(struct watches *w)
-{
-	uint64_t now = store_revision(w->s->store);
-	err *e = NULL;
-
-	for (uint64_t back = RING_MAX; back; back /= 8) {
-		struct replay r = { .w = w };
-		uint64_t from = now > back ? now - back : 0;
-
-		err_free(e);
-		e = store_history(w->s->store, from, 0, on_past, &r);
-		if (e) {
-			replay_done(&r, false);
-			if (e->code != EKEYEXPIRED)
-				return e;
-			continue;
-		}
-		for (int i = 0; i < KIND_COUNT; i++)
-			w->rings[i].from = from;
-		for (size_t i = 0; i < r.count; i++)
-			ring_push(&w->rings[r.kinds[i]->id], &r.changes[i]);
-		free(r.changes);
-		replay_done(&r, true);
-		return NULL;
-	}
-	err_free(e);
-	for (int i = 0; i < KIND_COUNT; i++)
-		w->rings[i].from = now;
-	return NULL;
-}
-
 /* ---- the beginning of a watch ---- */
 
 static err *resume(struct watcher *x, uint64_t revision)
 {
-	struct watches *w = x->w;
-	struct ring *ring = &w->rings[x->kind->id];
-	struct replay r = { .w = w, .kind = x->kind };
+	struct scheduler *s = x->w->s;
+	const struct ring *ring = &x->w->rings[x->kind->id];
+	err *e;
 
 	if (revision >= ring->from) {
 		x->next_change = ring_after(ring, revision);
 		return NULL;
 	}
-	err *e = cache_revision(w->s->cache) - revision > HISTORY_MAX
-			 ? err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is too old: list again",
-				   revision)
-			 : store_history(w->s->store, revision, 0, on_past, &r);
-	replay_done(&r, !e);
-	if (e)
-		return e->code == EKEYEXPIRED ? err_wrap(e, "resourceVersion: %" PRIu64, revision) : e;
-	x->past = r.changes;
-	x->past_count = r.count;
+	if (cache_revision(s->cache) - revision > HISTORY_MAX)
+		return err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is too old: list again", revision);
 	x->next_change = ring->head;
-	return NULL;
+	e = past_read(s->store, revision, x->kind, &x->past);
+	return e && e->code == EKEYEXPIRED ? err_wrap(e, "resourceVersion: %" PRIu64, revision) : e;
 }
 
 static bool add_present(const struct entry *e, void *user)
 {
-	struct replay *r = user;
 	const struct change c = { .after = entry_ref(e), .revision = e->revision };
 
-	replay_add(r, e->kind, &c);
+	past_add(user, e->kind, &c);
 	return true;
 }
 
 static void begin_with_present(struct watcher *x)
 {
-	struct replay r = { .w = x->w };
-
-	cache_each(x->w->s->cache, x->kind->id, x->filter.namespace, add_present, &r);
-	x->past = r.changes;
-	x->past_count = r.count;
-	replay_done(&r, true);
+	cache_each(x->w->s->cache, x->kind->id, x->filter.namespace, add_present, &x->past);
 	x->next_change = x->w->rings[x->kind->id].head;
 }
 
@@ -518,9 +330,7 @@ err *watches_begin(struct watches *w, struct call *c)
 		return err_oom();
 	err *e = make_watcher(w, c, x);
 	if (e) {
-		for (size_t i = 0; i < x->past_count; i++)
-			change_done(&x->past[i]);
-		free(x->past);
+		past_done(&x->past);
 		free(x);
 		return e;
 	}
@@ -554,7 +364,7 @@ err *watches_new(struct scheduler *s, struct watches **ret)
 	if (!w)
 		return err_oom();
 	w->s = s;
-	err *e = read_past(w);
+	err *e = rings_fill(w->rings, s->store);
 	if (!e)
 		e = cache_subscribe(s->cache, on_change, w);
 	if (!e)
@@ -573,10 +383,7 @@ void watches_free(struct watches *w)
 	if (!w)
 		return;
 	loop_source_free(w->timer);
-	for (int i = 0; i < KIND_COUNT; i++) {
-		while (w->rings[i].tail < w->rings[i].head)
-			ring_drop(&w->rings[i]);
-		free(w->rings[i].items);
-	}
+	for (int i = 0; i < KIND_COUNT; i++)
+		ring_done(&w->rings[i]);
 	free(w);
 }

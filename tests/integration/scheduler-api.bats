@@ -359,7 +359,7 @@ P=/api/v1/namespaces/default/pods
 		scheduler_scheduling_attempt_duration_seconds_bucket apiserver_storage_objects stube_nodes stube_watchers \
 		stube_store_commits_total stube_store_bytes process_resident_memory_bytes process_cpu_seconds_total \
 		process_start_time_seconds; do
-		grep -q "^$name[{ ]" "$BODY" || { echo "no $name"; false; }
+		grep -q "^${name}[{ ]" "$BODY" || { echo "no $name"; false; }
 	done
 	grep -q '^apiserver_request_total{verb="create",resource="pods",code="201"} [0-9]' "$BODY"
 	# Each sample belongs to a family declared before it, each family is declared once, each series comes once.

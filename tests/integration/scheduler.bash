@@ -48,7 +48,8 @@ except OSError:
     pass
 ' "$T/s.sock" "$1"
 }
-# SIGNAL; waits for the end.
+# [SIGNAL]; waits for the end.
+# shellcheck disable=SC2120 # tests give it
 scheduler_stop() {
 	local pid
 	pid=$(< "$T/pid")
@@ -108,7 +109,7 @@ node() { # NAME [JQ-FILTER]
 	jq -nc --arg name "$1" '{apiVersion: "v1", kind: "Node", metadata: {name: $name}} | '"${2:-.}"
 }
 # An object that no controller touches: a Lease outside the nodes' namespace.
-LEASES=/apis/coordination.k8s.io/v1/namespaces/default/leases
+export LEASES=/apis/coordination.k8s.io/v1/namespaces/default/leases
 lease() { # NAME [JQ-FILTER]
 	jq -nc --arg name "$1" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: {name: $name}, spec: {}} | '"${2:-.}"
 }
