@@ -141,6 +141,7 @@ void pods_entry_encode(const struct entry *e, struct str *out)
 		.containers = { containers, e->count }, .claims = { e->claims, e->claim_count },
 	};
 
+	r.ending = e->deleted;
 	r.pod.status = (struct pod_status){ 0 };
 	for (size_t i = 0; i < e->count; i++)
 		containers[i] = (struct pods_record_container){

@@ -245,8 +245,10 @@ void pods_finish(struct job *j)
 	}
 	e->job = NULL;
 	pods_entry_due(e);
-	if (j->error && j->record.len > 0)
-		e->dirty = true;
+	if (j->record.len > 0) {
+		e->unwritable = j->error && j->error_reason == pods_record_unwritten;
+		e->dirty |= j->error != NULL;
+	}
 	if (j->ids.size > 0 && e->ids.size == 0) {
 		e->ids = j->ids;
 		e->dirty = true;

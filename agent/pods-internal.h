@@ -36,6 +36,7 @@ struct pods_record {
 	struct id_range ids;
 	LIST(struct pods_record_container) containers;
 	LIST(struct pods_record_claim) claims;
+	bool ending; /* it was to be ended: out of contact, too, and also when the API has forgotten it */
 };
 /* Errors: ENOENT; EINVAL damaged or of a newer version. A record whose lists do not fit its Pod is damaged. */
 err *pods_record_parse(struct arena *arena, const char *text, size_t len, struct pods_record *ret) MUST_CHECK;
@@ -142,6 +143,7 @@ struct entry {
 	bool lost;       /* it ran here, the API says, but there is no record */
 	bool confirmed, deleted, forgotten;
 	bool recorded;   /* its folder is on the disk */
+	bool unwritable; /* the last try to write it failed: what must be done is done without */
 	bool dirty;      /* the record on the disk is older than this */
 	bool look;       /* something ended, or lost its monitor */
 	bool due;        /* to be decided */
@@ -196,6 +198,7 @@ err *pods_jobs_start(struct pods *p) MUST_CHECK;
 void pods_jobs_stop(struct pods *p);
 
 /* agent/pods-work.c: the body of each kind, in a worker. */
+extern const char pods_record_unwritten[]; /* error_reason of a job that could not write its record */
 void pods_job_run(struct job *j);
 /* Look at one local container. Waits a moment for one that is just being started, or undone. */
 err *pods_work_observe(struct pods *p, const char *name, bool watch, struct observed *ret) MUST_CHECK;

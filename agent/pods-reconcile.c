@@ -118,12 +118,13 @@ static bool begin_end(struct watched *w, const struct decision *d)
 {
 	struct entry *e = w->entry;
 
-	/* That it was us is on the disk before it ends. */
+	/* That it was us, or that it is to be gone, is on the disk before it ends; unless the disk is full.
+	 */
 	if (d->interrupt && w->interrupted != w->attempt) {
 		w->interrupted = w->attempt;
 		e->dirty = true;
 	}
-	if (d->interrupt && (e->dirty || e->job))
+	if (e->recorded && (e->dirty || e->job) && !e->unwritable)
 		return false;
 	w->term_at = clock_boot();
 	pods_event(e, false, "Killing", "stopping container '%s'", pods_container_name(w));

@@ -43,6 +43,7 @@ static const struct field record_fields[] = {
 	FIELD(struct pods_record, "ids",             ids,        t_range,      OMIT_ZERO, NULL),
 	FIELD(struct pods_record, "containers",      containers, t_containers, REQUIRED, NULL),
 	FIELD(struct pods_record, "claims",          claims,     t_claims,     0, NULL),
+	FIELD(struct pods_record, "ending",          ending,     t_bool,       OMIT_ZERO, NULL),
 	FIELD(struct pods_record, "pod",             pod,        t_pod,        REQUIRED, NULL),
 	{0}
 };

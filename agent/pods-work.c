@@ -188,6 +188,8 @@ static err *look(struct job *j)
 
 /* ---- records and folders ---- */
 
+const char pods_record_unwritten[] = "RecordUnwritten";
+
 static err *open_pod(struct job *j, int *ret_fd)
 {
 	if (mkdirat(j->p->pods_fd, j->uid, 0700) < 0 && errno != EEXIST)
@@ -198,13 +200,18 @@ static err *open_pod(struct job *j, int *ret_fd)
 
 static err *write_record(struct job *j)
 {
+	const char *reason = j->error_reason;
 	auto_close int fd = -1;
 
 	if (j->record.len == 0)
 		return NULL;
+	j->error_reason = pods_record_unwritten;
 	TRY(str_check(&j->record));
 	TRY(open_pod(j, &fd));
-	return err_wrap(file_replace(fd, PODS_RECORD_FILE, j->record.data, j->record.len, 0600), "record of the Pod");
+	TRY(err_wrap(file_replace(fd, PODS_RECORD_FILE, j->record.data, j->record.len, 0600),
+		     "record of the Pod"));
+	j->error_reason = reason;
+	return NULL;
 }
 
 static err *remove_local(struct pods *p, const char *name)

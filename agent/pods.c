@@ -42,7 +42,8 @@ static err *take_record(struct entry *e, const struct pods_record *r)
 	e->taken = r->taken;
 	e->ids = r->ids;
 	e->sandbox.attempt = r->sandbox;
-	e->deleted = r->pod.metadata.deletion.nsec != 0;
+	e->deleted = r->ending;
+	e->forgotten = r->ending && r->pod.metadata.deletion.nsec == 0;
 	snprintf(e->boot_id, sizeof(e->boot_id), "%s", r->boot_id ? r->boot_id : "");
 	for (size_t i = 0; i < e->count; i++) {
 		struct watched *w = &e->containers[i];
@@ -359,6 +360,8 @@ void pods_forget(struct pods *p, const char *uid)
 
 	if (!e || e->frozen)
 		return;
+	/* The next agent must not begin again what this one may have ended. */
+	e->dirty |= e->recorded && !e->deleted;
 	e->forgotten = e->deleted = true;
 	pods_entry_due(e);
 }

@@ -101,6 +101,31 @@ teardown() { pods_teardown; }
 	eventually nothing_left
 }
 
+@test "what was to end when the agent was killed ends, and is not begun again, also without control plane" {
+	slow='echo x >> /v/starts; trap "sleep 0.5; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+	volume='.spec.volumes = [{name: "v", hostPath: {path: "'$WORK'/v"}}] | .spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]'
+	mkdir "$WORK/v"
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$slow" "$volume")"
+	tell "$(pod "$B" "$slow" "$volume")"
+	for u in "$A" "$B"; do eventually grep -q ready "$STUBE_DATA/agent/containers/$u-0-1/log"; done
+	tell "$(pod "$A" x | deleted 5)"
+	tell "forget $B"
+	for u in "$A" "$B"; do eventually said "select(.uid == \"$u\" and .reason == \"Killing\")"; done
+	driver_kill
+	for u in "$A" "$B"; do
+		ended() { [ -e "$STUBE_DATA/agent/containers/$u-0-1/exit.json" ]; }
+		eventually ended
+	done
+	driver_start
+	eventually gone "$A"
+	eventually nothing_left
+	[ "$(wc -l < "$WORK/v/starts")" = 2 ]
+	run gone "$B"
+	[ "$status" -ne 0 ]
+}
+
 @test "a Pod that a record of version 1 tells of is adopted as it runs" {
 	uid=0b9b8f0c-6d5e-4a3f-9d5d-0f6a4d7c2e11
 	claim='.metadata.uid = "'$uid'" | .spec.volumes = [{name: "data", persistentVolumeClaim: {claimName: "daten"}}] | .spec.containers[0].volumeMounts = [{name: "data", mountPath: "/data"}]'
