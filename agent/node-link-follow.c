@@ -1,6 +1,7 @@
 /* agent/node-link-follow.c: the threads that watch our Pods and claims, and the one that writes. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/node-link-internal.h"
 #include "base/log.h"
@@ -51,7 +52,9 @@ static err *look_strictly(struct arena *arena, const struct watch_event *event, 
 		return NULL;
 	err_format(e, &text);
 	err_free(e);
-	TRY_ALLOC(arena, *ret_refused, arena_strdup(arena, text.data));
+	/* "Pod:1:381: restartPolicy: ...": nobody sees the line that it stood in. */
+	const char *path = spec ? strstr(text.data, ": ") : NULL;
+	TRY_ALLOC(arena, *ret_refused, arena_printf(arena, "%s%s", path ? "spec." : "", path ? path + 2 : text.data));
 	return NULL;
 }
 

@@ -261,8 +261,10 @@ teardown() { cluster_teardown; }
 	apply web 'exec sleep 1000'
 	eventually pod_is future .status.reason UnsupportedField
 	pod_is future .status.phase Failed
-	api GET "$PODS/future" | jq -r .status.message | grep -q 'guestLevels'
-	[ "$(events future)" = UnsupportedField ]
+	pod_is future .status.message "spec.guestLevels: unknown key" ||
+		api GET "$PODS/future" | jq -re '.status.message | select(startswith("spec.guestLevels: "))'
+	events future | grep -qx UnsupportedField
+	! events future | grep -qxE "Pulled|Started"
 	eventually runs web
 	[ -z "$(pid "$(uid_of future)" 0)" ]
 	api DELETE "$PODS/future" > /dev/null
@@ -293,6 +295,24 @@ teardown() { cluster_teardown; }
 	relabelled() { [ "$(api GET "$NODES/one" | jq -r .metadata.labels.a)" = 1 ]; }
 	eventually relabelled
 	[ -d "/proc/$pid" ]
+}
+
+@test "the service manager is told when the agent is ready, also without a scheduler, and when it stops" {
+	scheduler_kill
+	python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True:
+	print(s.recv(4096).decode(), flush=True)
+' "$WORK/notify" > "$WORK/notified" 3>&- 4>&- &
+	RELAY=$!
+	eventually test -S "$WORK/notify"
+	NOTIFY_SOCKET=$WORK/notify agent_start
+	told() { grep -q "$1" "$WORK/notified"; }
+	eventually told READY=1
+	agent_end
+	eventually told STOPPING=1
 }
 
 @test "the socket is for root; methods and paths that are not there are refused as the API does" {
