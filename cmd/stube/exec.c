@@ -26,10 +26,18 @@ static const struct cli_option options[] = {
 };
 /* clang-format on */
 
+/* What follows the name; "--" before it may be written, as kubectl wants it. */
+static struct strings command_of(const struct cli_context *c)
+{
+	size_t first = c->operand_count > 2 && str_equal(c->operands[1], "--") ? 2 : 1;
+
+	return (struct strings){ (const char **)c->operands + first, c->operand_count - first };
+}
+
 static err *exec_in_pod(const struct cli_context *c, int *ret_status)
 {
 	const struct exec_args *a = c->args;
-	struct strings command = { (const char **)c->operands + 1, c->operand_count - 1 };
+	struct strings command = command_of(c);
 	struct api_exec exec = {
 		.container = a->container, .command = &command, .stdin_open = a->interactive, .tty = a->tty,
 	};
@@ -45,7 +53,7 @@ static err *exec_in_container(const struct cli_context *c, int *ret_status)
 	const struct exec_args *a = c->args;
 	auto_local struct local *l = NULL;
 	auto_strv struct strv env = STRV_INIT(4096);
-	struct strings args = { (const char **)c->operands + 1, c->operand_count - 1 };
+	struct strings args = command_of(c);
 	struct monitor_end end;
 
 	if (a->container)

@@ -90,7 +90,7 @@ eventually() {
 		sleep 0.1
 	done
 	echo "never became true: $*"
-	tail -5 "$WORK"/*.log
+	tail -n 5 "$WORK"/*.log
 	return 1
 }
 

@@ -104,16 +104,18 @@ both_nodes() {
 	stube apply --file "$WORK/web.yaml" --wait --timeout 30
 	sed -i 's/echo ready/echo second/' "$WORK/web.yaml"
 	stube apply --file "$WORK/web.yaml" --wait --timeout 30
-	eventually test "$(stube logs deployment/web | cut -d' ' -f2 | sort -u)" = second
+	words() { [ "$(stube logs deployment/web | sed 's/^[^ ]*: //' | sort -u)" = "$1" ]; }
+	eventually words second
 	run stube rollout history web
 	[[ ${lines[1]} == 1* && ${lines[2]} == 2* ]]
 	[ "$(stube rollout undo web)" = 'deployment/web goes back to revision 1' ]
 	stube rollout status web --timeout 30
-	[ "$(stube logs deployment/web | cut -d' ' -f2 | sort -u)" = ready ]
+	eventually words ready
 	before=$(stube get pods --output name | sort)
 	stube rollout restart web
 	stube rollout status web --timeout 30
-	[ -z "$(comm -12 <(echo "$before") <(stube get pods --output name | sort))" ]
+	all_new() { [ -z "$(comm -12 <(echo "$before") <(stube get pods --output name | sort))" ]; }
+	eventually all_new # the last old one may be on its way out
 	run --separate-stderr stube rollout undo web --to-revision 99
 	[ "$status" = 1 ]
 	[ "$stderr" = "error: Deployment 'web' has no revision 99" ]
@@ -182,7 +184,7 @@ both_nodes() {
 }
 
 @test "get --watch prints every change, and ends on INT" {
-	stube get namespaces --watch --output name > "$WORK/seen" 2>&1 3>&- &
+	"$BIN/stube" get namespaces --watch --output name > "$WORK/seen" 2>&1 3>&- &
 	watcher=$!
 	eventually grep -q namespace/default "$WORK/seen"
 	printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: office}\n' | stube apply --file -
