@@ -5,6 +5,7 @@
 #include "api/deployment.h"
 #include "base/clock.h"
 #include "scheduler/api-internal.h"
+#include "scheduler/ration.h"
 
 static void answer_written(const err *error, const struct entry *e, void *user)
 {
@@ -55,6 +56,8 @@ err *call_create(struct call *c)
 	if (c->kind->namespaced && !c->namespace)
 		return err_new(EOPNOTSUPP, "%s are made in a namespace: POST to .../namespaces/NAMESPACE/%s",
 			       c->kind->plural, c->kind->plural);
+	if (c->who.role == ROLE_NODE && c->kind->id == KIND_EVENT)
+		TRY(ration_take(c->s->ration, c->who.node, clock_boot()));
 	TRY(body_object(c, &object));
 	c->success = 201;
 	return objects_create(c->s->objects, object, &w);

@@ -323,7 +323,7 @@ static const char *too_large(struct str *why, const struct object *next)
 	static const size_t most[KIND_COUNT] = {
 		[KIND_NODE] = 512 << 10,
 		[KIND_LEASE] = 16 << 10,
-		[KIND_EVENT] = 16 << 10,
+		[KIND_EVENT] = 8 << 10,
 	};
 	size_t max = most[kind_of(next)->id];
 	auto_str struct str text = STR_INIT(max);

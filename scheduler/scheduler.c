@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/api-internal.h"
+#include "scheduler/ration.h"
 
 /* More connections than descriptors would only be refused later. */
 static unsigned connections_max(void)
@@ -154,7 +155,7 @@ static err *open_store(struct scheduler *s)
 	TRY(err_wrap(cache_open(s->store, &s->cache), "store '%s'", o.url));
 	TRY(objects_new(s->loop, s->store, s->cache, &s->objects));
 	objects_set_lease(s->objects, s->options->lease);
-	return NULL;
+	return ration_new(&s->ration);
 }
 
 /* What was submitted is committed and answered before the connections end. */
@@ -168,6 +169,7 @@ static void close_all(struct scheduler *s, struct tls *tls)
 	for (size_t i = ARRAY_LEN(parts); i-- > 0;)
 		parts[i].end(s);
 	cache_free(s->cache);
+	ration_free(s->ration);
 	loop_free(s->loop);
 }
 

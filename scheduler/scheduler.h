@@ -32,6 +32,7 @@ struct scheduler {
 	struct nodes *nodes;
 	struct collector *collector;
 	struct metrics *metrics;
+	struct ration *ration; /* of the Events that nodes make */
 };
 
 /* Open everything, serve until SIGTERM or SIGINT, close. */

@@ -509,9 +509,9 @@ def _():
         refused(call("local", "PATCH", PODS + "/on-a", "{}", kind), 415)
     refused(call("local", "POST", PODS, "<xml/>", "application/xml"), 415)
     refused(call("local", "POST", PODS, json.dumps(pod("x")), "application/vnd.kubernetes.protobuf"), 415)
-    refused(call("local", "POST", PODS, "a: &a [x]\nb: [*a,*a]\n", "application/yaml"), 400)
+    refused(call("local", "POST", PODS, "a: &a [x]\nb: [*a,*a]\n", "application/yaml"), 400, 422)
     refused(call("local", "POST", PODS, "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)), "application/yaml"), 400, 413)
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)), "application/yaml"), 400, 413, 422)
 
 
 @row("bodies", "a body in gzip is refused, not taken for its bytes")
@@ -519,6 +519,356 @@ def _():
     import gzip
     refused(call("local", "POST", PODS, gzip.compress(json.dumps(pod("zip")).encode()), Content_Encoding="gzip"), 400, 415)
     refused(call("local", "GET", PODS + "/zip"), 404)
+
+
+# ---- watches ----
+
+class Watch:
+    def __init__(self, who, path):
+        self.c = connection(who)
+        self.c.request("GET", path)
+        self.r = self.c.getresponse()
+
+    def next(self):
+        line = self.r.readline()
+        return json.loads(line) if line else None
+
+    def until(self, kind):
+        out = []
+        while (e := self.next()) and e["type"] != kind:
+            out.append(e)
+        return out + [e]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.c.close()
+
+
+@row("watches", "between a list and its watch nothing is lost and nothing doubled")
+def _():
+    import threading
+    base = "/api/v1/namespaces/default/events"
+
+    def write():
+        for i in range(200):
+            name = f"race-{i}"
+            taken(call("local", "POST", base, event(name, {"kind": "Node", "name": "a"})), 201)
+            taken(patch("local", f"{base}/{name}", {"count": 2}))
+            if i % 2:
+                taken(call("local", "DELETE", f"{base}/{name}"))
+        taken(call("local", "POST", base, event("race-end", {"kind": "Node", "name": "a"})), 201)
+    writer = threading.Thread(target=write)
+    writer.start()
+    views = []
+    while writer.is_alive() and len(views) < 20:
+        l = taken(call("local", "GET", base))
+        views.append(({o["metadata"]["name"]: o for o in l["items"]}, Watch("local", base + "?watch=1&resourceVersion=" + l["metadata"]["resourceVersion"])))
+    writer.join()
+    final = {o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in taken(call("local", "GET", base))["items"]}
+    for seen, w in views:
+        last = 0
+        while "race-end" not in seen:
+            e = w.next()
+            o = e["object"]
+            name, revision = o["metadata"]["name"], int(o["metadata"]["resourceVersion"])
+            assert revision > last, f"{revision} after {last}"
+            last = revision
+            if e["type"] == "ADDED":
+                assert name not in seen, f"{name} twice"
+            else:
+                assert name in seen, f"{e['type']} of {name}, which is not there"
+            if e["type"] == "DELETED":
+                del seen[name]
+            else:
+                seen[name] = o
+        expect({n: o["metadata"]["resourceVersion"] for n, o in seen.items()}, final)
+        w.c.close()
+    for name in final:
+        call("local", "DELETE", f"{base}/{name}")
+
+
+@row("watches", "a watch with a selector tells what comes into it and what leaves it")
+def _():
+    now = taken(call("local", "GET", "/api/v1/nodes"))["metadata"]["resourceVersion"]
+    with Watch("local", f"/api/v1/nodes?watch=1&labelSelector=in%3Dit&resourceVersion={now}") as w:
+        for label in ("it", "it2", "it", None):
+            taken(patch("local", NODE_A, {"metadata": {"labels": {"in": label}}}))
+        kinds = [w.next()["type"] for _ in range(4)]
+        expect(kinds, ["ADDED", "DELETED", "ADDED", "DELETED"])
+
+
+@row("watches", "a revision that is yet to come, or of another life of the store, ends in 410")
+def _():
+    refused(call("local", "GET", "/api/v1/pods?watch=1&resourceVersion=999999999"), 410)
+    refused(call("node-a", "GET", "/api/v1/pods?watch=1&resourceVersion=999999999&fieldSelector=spec.nodeName%3Da"), 410)
+
+
+@row("watches", "a watch ends after its time, and a bookmark tells where it stood")
+def _():
+    with Watch("local", "/api/v1/pods?watch=1&timeoutSeconds=1&allowWatchBookmarks=true") as w:
+        told = []
+        while e := w.next():
+            told.append(e)
+        assert told and told[-1]["type"] == "BOOKMARK", told
+        assert int(told[-1]["object"]["metadata"]["resourceVersion"]) > 0
+
+
+@row("watches", "a Namespace on its way out takes nothing in, and goes when it is empty")
+def _():
+    spaces = "/api/v1/namespaces"
+    taken(call("local", "POST", spaces, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "leaving"}}), 201)
+    taken(call("local", "POST", spaces + "/leaving/pods", pod("x", nodeSelector={"no": "where"})), 201)
+    taken(call("local", "DELETE", spaces + "/leaving"))
+    refused(call("local", "POST", spaces + "/leaving/pods", pod("y")), 403, 404)
+    refused(call("local", "DELETE", spaces + "/default"), 403)
+    refused(call("local", "DELETE", spaces + "/kube-node-lease"), 403)
+
+
+@row("watches", "two who delete, create and patch one object see one order of it")
+def _():
+    import threading
+    path, outcomes = "/apis/apps/v1/namespaces/default/deployments", []
+
+    def fight(n):
+        for i in range(30):
+            outcomes.append(call("local", "POST", path, deployment("fought")).status)
+            outcomes.append(patch("local", path + "/fought", {"metadata": {"annotations": {"by": f"{n}-{i}"}}}).status)
+            outcomes.append(call("local", "DELETE", path + "/fought").status)
+    threads = [threading.Thread(target=fight, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert set(outcomes) <= {200, 201, 404, 409}, set(outcomes)
+    assert outcomes.count(201), "nobody made it"
+    refused(call("local", "GET", path + "/fought"), 404)
+
+
+# ---- wire: what is no HTTP, or too slow ----
+
+HEAD = b"Host: x\r\n"
+
+
+@row("wire", "what is no HTTP is refused or cut, and costs nobody else anything")
+def _():
+    good = b"GET /version HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    for data, codes in (
+            (good, (200,)),
+            (b"GET /version HTTP/1.0\r\n\r\n", (200,)),
+            (b"GET /version HTTP/1.1\r\nConnection: close\r\n\r\n", (400,)),
+            (b"GET /version HTTP/9.9\r\n" + HEAD + b"\r\n", (400, 505, None)),
+            (b"GET /version\r\n\r\n", (400, None)),
+            (b"\r\n\r\n" + good, (200, 400)),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 600 + b"\r\n\r\n", (400, None)),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400, 505, None)),
+            (b"GET http://elsewhere/api/v1/pods HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n", (200, 400)),
+            (b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n", (400,)),
+            (b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (400, 414, 431)),
+            (b"GET /version HTTP/1.1\r\n" + HEAD + b"X: " + b"y" * 100000 + b"\r\n\r\n", (400, 413, 431)),
+            (b"GET /version HTTP/1.1\r\n" + HEAD + b"".join(b"X%d: y\r\n" % i for i in range(20000)) + b"\r\n", (400, 413, 431)),
+            (b"GET /version HTTP/1.1\r\nHost : x\r\nBad Header: y\r\nConnection: close\r\n\r\n", (400,)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n", (400, 413)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n", (400, 413)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Content-Length: 2000000\r\nExpect: 100-continue\r\n\r\n", (413,)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", (400, 413, None)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", (400, None)),
+            (b"POST /api/v1/nodes HTTP/1.1\r\n" + HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n", (400, 422)),
+            (b"GET /api/v1/pods HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\r\n", (200,)),
+            (b"GET /api/v1/pods HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n", (200,))):
+        begun = time.monotonic()
+        answer = raw(data)
+        if os.environ.get("TIMES"):
+            print("#", round(time.monotonic() - begun, 2), data[:70])
+        code = status_line(answer)
+        assert code in codes, f"{data[:60]!r}: {answer[:120]!r}"
+    lives()
+
+
+@row("wire", "what is said in one request is not taken for the next")
+def _():
+    smuggled = b"DELETE /api/v1/nodes/b HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    for head in (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"Content-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(smuggled),
+                 b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", b"Content-Length: +%d\r\n\r\n" % len(smuggled)):
+        raw(b"POST /api/v1/namespaces/default/pods HTTP/1.1\r\n" + HEAD + head + smuggled, who="node-a")
+        taken(call("local", "GET", NODE_B))
+    many = raw((b"GET /version HTTP/1.1\r\n" + HEAD + b"\r\n") * 200 + b"GET /version HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n")
+    expect(many.count(b"HTTP/1.1 200"), 201)
+
+
+# ---- tls ----
+
+def handshake(who, version=None, ciphers=None, sni="127.0.0.1"):
+    c = context(who)
+    if version:
+        c.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        c.maximum_version = version
+        c.set_ciphers((ciphers or "ALL") + ":@SECLEVEL=0")
+    with socket.create_connection(("127.0.0.1", port)) as s, c.wrap_socket(s, server_hostname=sni) as t:
+        t.settimeout(WAIT)
+        t.sendall(b"GET /api/v1/pods HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n")
+        out = b""
+        while piece := t.recv(65536):
+            out += piece
+        return status_line(out)
+
+
+@row("tls", "a certificate that is not by our authority, not for clients, or of no one name, ends the handshake")
+def _():
+    expect(handshake("admin"), 200)
+    expect(handshake(None), 401)
+    for who in ("foreign", "as-server", "two-names", "no-name", "expired", "itself"):
+        try:
+            code = handshake(who)
+        except (ssl.SSLError, ConnectionError):
+            continue
+        assert code is None, f"{who}: {code}"
+
+
+@row("tls", "old versions and weak ciphers are not spoken")
+def _():
+    expect(handshake("admin", ssl.TLSVersion.TLSv1_2), 200)
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+        try:
+            handshake("admin", version)
+            raise AssertionError(f"{version} was spoken")
+        except (ssl.SSLError, ConnectionError):
+            pass
+    for ciphers in ("NULL", "aNULL", "RC4", "3DES", "EXPORT"):
+        try:
+            handshake("admin", ssl.TLSVersion.TLSv1_2, ciphers)
+            raise AssertionError(f"{ciphers} was spoken")
+        except (ssl.SSLError, ConnectionError):
+            pass
+
+
+@row("tls", "plain HTTP, a torn handshake and bytes in front of it are cut")
+def _():
+    for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01", b"\x80\x2e\x01\x00\x02", os.urandom(4096), b""):
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            s.settimeout(WAIT)
+            s.sendall(data)
+            if len(data) > 10:
+                try:
+                    assert not s.recv(100).startswith(b"HTTP")
+                except ConnectionError:
+                    pass
+    lives()
+
+
+# ---- bounds ----
+
+def opened(count, who="unix"):
+    out = []
+    for _ in range(count):
+        s = socket.socket(socket.AF_UNIX) if who == "unix" else socket.create_connection(("127.0.0.1", port))
+        if who == "unix":
+            s.connect(socket_path)
+        out.append(s)
+    return out
+
+
+def closed(sockets):
+    for s in sockets:
+        s.close()
+
+
+@row("bounds", "thousands of idle, slow and half-said connections cost little each")
+def _():
+    lives()
+    before = resident()
+    idle = opened(2000) + opened(2000, "tls")
+    lives()
+    for s in idle[:2000]:
+        s.send(b"POST /api/v1/nodes HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nX: " + b"y" * 2000)
+    lives()
+    taken(call("admin", "GET", "/version"))
+    grown = resident() - before
+    closed(idle)
+    assert grown < 4000 * 40960, f"{grown >> 20} MiB for 4000 connections"
+
+
+@row("bounds", "bodies that never end are bounded together")
+def _():
+    before = resident()
+    slow = opened(300)
+    for s in slow:
+        s.setblocking(False)
+        try:
+            s.send(b"POST /api/v1/nodes HTTP/1.1\r\nHost: x\r\nContent-Length: 1500000\r\n\r\n")
+        except BlockingIOError:
+            pass
+    block = b" " * 65536
+    for _ in range(24):
+        for s in slow:
+            try:
+                s.send(block)
+            except (BlockingIOError, ConnectionError):
+                pass
+        lives()
+    grown = resident() - before
+    closed(slow)
+    assert grown < 300 << 20, f"{grown >> 20} MiB"
+
+
+@row("bounds", "readers of large lists and watches who do not read hold little")
+def _():
+    base = "/api/v1/namespaces/default/events"
+    for i in range(60):
+        body = event(f"large-{i}", {"kind": "Node", "name": "a"})
+        body["metadata"]["annotations"] = {"a": "x" * 250000}
+        taken(call("local", "POST", base, body), 201, 409)
+    before = resident()
+    stuck = opened(100)
+    for i, s in enumerate(stuck):
+        s.sendall(b"GET " + base.encode() + (b"?watch=1" if i % 2 else b"") + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(1)
+    lives()
+    for i in range(60):
+        taken(patch("local", f"{base}/large-{i}", {"count": i + 2}))
+    grown = resident() - before
+    closed(stuck)
+    for i in range(60):
+        taken(call("local", "DELETE", f"{base}/large-{i}"))
+    assert grown < 450 << 20, f"{grown >> 20} MiB for 100 readers"
+
+
+@row("bounds", "a body that blows up when it is read is bounded, and gives its memory back")
+def _():
+    labels = {f"a{i}": "" for i in range(90000)}
+    many = [json.dumps({**pod("x"), "metadata": {"name": "x", "labels": labels}}), "[" + "1," * 700000 + "1]",
+            '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[' + "{}," * 400000 + "{}]}}",
+            "[" + "[]," * 400000 + "[]]", '{"a":' + json.dumps("\u0001" * 250000) + "}"]
+    lives()
+    before, slowest = resident(), 0
+    for _ in range(3):
+        for body in many:
+            begun = time.monotonic()
+            refused(call("local", "POST", PODS, body), 400, 413, 422)
+            slowest = max(slowest, time.monotonic() - begun)
+    grown = resident() - before
+    assert grown < 256 << 20, f"{grown >> 20} MiB"
+    assert slowest < 20, f"{slowest} s"
+
+
+@row("bounds", "a node's Events are rationed")
+def _():
+    made = refusals = 0
+    c = connection("node-b")
+    for i in range(4000):
+        c.request("POST", EVENTS, json.dumps(event(f"flood-{i}", {"kind": "Node", "name": "b"})), {"Content-Type": "application/json"})
+        r = c.getresponse()
+        r.read()
+        made += r.status == 201
+        refusals += r.status == 429
+        if refusals:
+            break
+    c.close()
+    assert refusals, f"{made} Events were taken"
+    taken(call("node-a", "POST", EVENTS, event("calm", {"kind": "Node", "name": "a"})), 201)
+    taken(patch("node-b", NODE_B + "/status", {"status": {}}))
+    taken(call("local", "DELETE", EVENTS + "?fieldSelector=involvedObject.kind%3DNode"))
 
 
 def main():

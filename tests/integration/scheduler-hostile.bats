@@ -56,6 +56,9 @@ make_certificates() (
 	certificate as-server /O=system:masters/CN=admin serverAuth
 	certificate two-names /O=system:masters/CN=admin/CN=system:node:a clientAuth
 	certificate no-name /O=system:masters clientAuth
+	certificate expired /O=system:masters/CN=admin clientAuth ca -days -1
+	certificate itself /O=system:masters/CN=admin clientAuth
+	openssl req -x509 -key itself.key -out itself.crt -days 2 -subj /O=system:masters/CN=admin
 )
 
 port() { jq -r 'select(.msg == "listening" and .port) | .port' "$WORK/log"; }
@@ -71,3 +74,11 @@ hostile() {
 @test "a path and its query mean one thing, whatever is hidden in them" { hostile paths; }
 
 @test "a body that is no object of its kind is refused with what is wrong in it" { hostile bodies; }
+
+@test "who lists and then watches misses nothing, whatever others do meanwhile" { hostile watches; }
+
+@test "what is no HTTP costs nobody else anything" { hostile wire; }
+
+@test "only certificates of the authority, for clients, of one name, in force, open a TLS connection" { hostile tls; }
+
+@test "idle, slow, huge and greedy clients cost bounded memory" { hostile bounds; }
