@@ -26,7 +26,7 @@ scheduler_kill() {
 
 # agent_start [OPTIONS]: node "one".
 agent_start() {
-	"$BIN/stube-agent" --name one "$@" >> "$WORK/agent.log" 2>&1 3>&- 4>&- &
+	"${AGENT_PROGRAM:-$BIN/stube-agent}" --name one --programs "$BIN" "$@" >> "$WORK/agent.log" 2>&1 3>&- 4>&- &
 	AGENT=$!
 	eventually agent_get /healthz
 }
