@@ -130,8 +130,18 @@ static const char *running_word(const struct pod *pod)
 	return word;
 }
 
+/* The scheduler has said so: what the agent told last is not known to hold. */
+static bool is_lost(const struct pod *pod)
+{
+	const struct condition *ready = condition_find(&pod->status.conditions, "Ready");
+
+	return ready && ready->status != CONDITION_TRUE && str_equal(ready->reason, "NodeLost") && !pod_is_over(pod);
+}
+
 const char *pod_status_word(const struct pod *pod)
 {
+	if (is_lost(pod))
+		return pod->metadata.deletion.nsec ? "Unknown" : "NodeLost";
 	if (!pod->metadata.deletion.nsec || pod_is_over(pod))
 		return running_word(pod);
 	return str_equal(pod->status.reason, "NodeLost") ? "Unknown" : "Terminating";

@@ -285,6 +285,9 @@ static void test_the_status_in_one_word(void **state)
 		{ "", "'phase':'Failed','reason':'Evicted'", "Evicted" },
 		{ ",'deletionTimestamp':'2026-11-23T20:15:04Z'", "'phase':'Running'", "Terminating" },
 		{ ",'deletionTimestamp':'2026-11-23T20:15:04Z'", "", "Terminating" },
+		{ "", "'phase':'Running','conditions':[{'type':'Ready','status':'False','reason':'NodeLost'}]", "NodeLost" },
+		{ "", "'phase':'Failed','conditions':[{'type':'Ready','status':'False','reason':'NodeLost'}]", "Failed" },
+		{ "", "'phase':'Running','conditions':[{'type':'Ready','status':'True','reason':'NodeLost'}]", "Running" },
 		{ ",'deletionTimestamp':'2026-11-23T20:15:04Z'", "'phase':'Running','reason':'NodeLost'", "Unknown" },
 		{ ",'deletionTimestamp':'2026-11-23T20:15:04Z'", "'phase':'Succeeded'", "Succeeded" },
 	};
