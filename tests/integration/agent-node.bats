@@ -36,6 +36,19 @@ teardown() { cluster_teardown; }
 	jq -e '[.spec.taints // [] | .[] | select(.key == "gpu")] == []' <<< "$node"
 }
 
+@test "a machine that was started anew is told as an event, with its new boot id" {
+	agent_start
+	eventually node_ready
+	agent_end
+	api PATCH "$NODES/one/status" '{"status":{"nodeInfo":{"bootID":"00000000-0000-4000-8000-000000000000"}}}' \
+		application/merge-patch+json > /dev/null
+	agent_start
+	rebooted() { events one | grep -qx Rebooted; }
+	eventually rebooted
+	told() { [ "$(api GET "$NODES/one" | jq -r .status.nodeInfo.bootID)" = "$(cat /proc/sys/kernel/random/boot_id)" ]; }
+	eventually told
+}
+
 @test "the protection class that an administrator gave stays, whatever the options say" {
 	agent_start --label stube/protection-class=very-high
 	eventually node_ready
