@@ -1,4 +1,4 @@
-/* scheduler/ration.c: buckets of tokens by the names of nodes; as many as there are certificates of nodes. */
+/* scheduler/ration.c: accounts by the names of nodes; as many as there are certificates of nodes. */
 #include "scheduler/ration.h"
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 /* Empty until then; one that lies RATION_BURST tokens back is full. */
 struct bucket {
 	int64_t empty_at;
+	int64_t paid_at; /* the last long work: in four times what it took */
 };
 struct ration {
 	struct index by_node;
@@ -44,7 +45,7 @@ static struct bucket *bucket_of(struct ration *r, const char *node, int64_t full
 
 	if (b)
 		return b;
-	b = malloc(sizeof(*b));
+	b = calloc(1, sizeof(*b));
 	if (!b)
 		abort();
 	b->empty_at = full;
@@ -64,4 +65,16 @@ err *ration_take(struct ration *r, const char *node, int64_t now)
 			       RATION_BURST, RATION_A_SECOND);
 	b->empty_at += TOKEN_NSEC;
 	return NULL;
+}
+
+err *ration_ready(struct ration *r, const char *node, int64_t now)
+{
+	const struct bucket *b = index_get(&r->by_node, node);
+
+	return b && b->paid_at > now ? err_new(EBUSY, "node '%s' asks for long work too often", node) : NULL;
+}
+
+void ration_cost(struct ration *r, const char *node, int64_t now, int64_t nsec)
+{
+	bucket_of(r, node, now - RATION_BURST * TOKEN_NSEC)->paid_at = now + 4 * nsec;
 }

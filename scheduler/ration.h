@@ -1,4 +1,5 @@
-/* scheduler/ration.h: how many Events each node may make: a bucket of tokens that fills again. */
+/* scheduler/ration.h: what each node may take of what all share: Events in the store, the scheduler's time.
+ */
 #pragma once
 #include "base/err.h"
 
@@ -10,5 +11,10 @@ err *ration_new(struct ration **ret) MUST_CHECK;
 void ration_free(struct ration *r);
 DEFINE_CLEANUP(struct ration *, ration_free)
 
-/* now: clock_boot(). EBUSY: all of its own are taken. */
+/* One more Event. now: clock_boot(). EBUSY: all of its own are taken. */
 err *ration_take(struct ration *r, const char *node, int64_t now) MUST_CHECK;
+
+/* Work that holds up everybody else: at most a fifth of the time for one node. EBUSY: what it had is not yet
+ * paid for. Asked before; told afterwards what it cost, in ns. */
+err *ration_ready(struct ration *r, const char *node, int64_t now) MUST_CHECK;
+void ration_cost(struct ration *r, const char *node, int64_t now, int64_t nsec);

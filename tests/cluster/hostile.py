@@ -852,6 +852,26 @@ def _():
     assert slowest < 20, f"{slowest} s"
 
 
+@row("bounds", "a node that asks for all that has been, over and over, has no more than its share of the time")
+def _():
+    base = "/api/v1/namespaces/default/pods"
+    old = taken(call("local", "GET", base))["metadata"]["resourceVersion"]
+    for i in range(40):
+        taken(patch("local", base + "/on-a", {"metadata": {"annotations": {"a": chr(97 + i % 26) * 250000}}}))
+    ask = f"GET /api/v1/pods?watch=1&resourceVersion={old}&fieldSelector=spec.nodeName%3Da&timeoutSeconds=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    asked = []
+    for _ in range(30):
+        s = context("node-a").wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="127.0.0.1")
+        s.settimeout(WAIT)
+        asked.append(s)
+    for s in asked:
+        s.sendall(ask)
+    codes = [status_line(s.recv(64)) for s in asked]
+    closed(asked)
+    taken(patch("local", base + "/on-a", {"metadata": {"annotations": {"a": None}}}))
+    assert set(codes) == {200, 429}, codes
+
+
 @row("bounds", "a node's Events are rationed")
 def _():
     made = refusals = 0

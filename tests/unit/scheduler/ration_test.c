@@ -43,10 +43,25 @@ static void test_one_node_takes_nothing_from_another(void **state)
 	assert_int_equal(taken(r, "ab", SECOND), RATION_BURST);
 }
 
+static void test_long_work_is_paid_for_with_four_times_its_time(void **state)
+{
+	(void)state;
+	CLEANUP(ration_free) struct ration *r = NULL;
+
+	assert_ok(ration_new(&r));
+	assert_ok(ration_ready(r, "a", 10 * SECOND));
+	ration_cost(r, "a", 11 * SECOND, SECOND);
+	assert_err(ration_ready(r, "a", 14 * SECOND), "node 'a' asks for long work too often");
+	assert_ok(ration_ready(r, "b", 14 * SECOND));
+	assert_ok(ration_ready(r, "a", 15 * SECOND));
+	assert_int_equal(taken(r, "a", 15 * SECOND), RATION_BURST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_node_has_its_burst_and_then_a_few_each_second),
+		cmocka_unit_test(test_long_work_is_paid_for_with_four_times_its_time),
 		cmocka_unit_test(test_one_node_takes_nothing_from_another),
 	};
 
