@@ -1,5 +1,4 @@
 /* agent/node-check.c: looking at the machine without changing it. */
-#include "agent/cgroup.h"
 #include "agent/node-check.h"
 
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "agent/cgroup.h"
 #include "agent/ids.h"
 #include "agent/place.h"
 #include "base/fd.h"

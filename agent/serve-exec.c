@@ -1,5 +1,7 @@
 /* agent/serve-exec.c: a command in a container: a WebSocket's channels relayed to and from its monitor.
  * Channels: net/websocket.h. Messages of the monitor: monitor/protocol.h. */
+#include "agent/serve-exec.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "agent/bundle.h"
-#include "agent/serve-exec.h"
 #include "api/status.h"
 #include "base/clock.h"
 #include "base/fd.h"
