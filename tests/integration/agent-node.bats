@@ -284,6 +284,27 @@ teardown() { cluster_teardown; }
 	eventually no_pod future
 }
 
+@test "a claim's data outlives its Pods, and waits for the next one on this node" {
+	agent_start
+	eventually node_ready
+	api POST /api/v1/namespaces/default/persistentvolumeclaims '{"apiVersion":"v1","kind":"PersistentVolumeClaim",
+		"metadata":{"name":"data"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Mi"}}}}' > /dev/null
+	mount='.spec.volumes = [{name: "d", persistentVolumeClaim: {claimName: "data"}}]
+		| .spec.containers[0].volumeMounts = [{name: "d", mountPath: "/data"}] | .spec.restartPolicy = "Never"'
+	apply first 'echo applications > /data/file' "$mount"
+	eventually pod_is first .status.phase Succeeded
+	api DELETE "$PODS/first" > /dev/null
+	eventually no_pod first
+	apply second 'cat /data/file' "$mount"
+	eventually pod_is second .status.phase Succeeded
+	[ "$(agent_get /containerLogs/default/second/main)" = applications ]
+	# A later Pod of a claim that the node knows no change of, after a restart of the agent.
+	agent_kill
+	agent_start
+	apply third 'cat /data/file' "$mount"
+	eventually pod_is third .status.phase Succeeded
+}
+
 @test "an evicted Pod ends in order and goes, and the node gets none while it is cordoned" {
 	agent_start
 	eventually node_ready
