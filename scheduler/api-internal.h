@@ -80,3 +80,19 @@ struct filter {
 	struct identity who;
 };
 bool filter_sees(const struct filter *f, const struct object *object);
+/* The node of spec.nodeName=NODE, or NULL. */
+const char *filter_node(const struct filter *f);
+/* Those that it may see, and perhaps others; in order. */
+void filter_each(const struct filter *f, const struct cache *c, const struct kind *kind, cache_each_fn *fn,
+		 void *user);
+
+/* ---- scheduler/api-path.c ---- */
+/* Kind, namespace, name, subresource of a path; false: it is none of an object. */
+bool path_find(struct call *c, const char *path);
+/* Where the next page of a list begins: the first page's revision, and the last object that was told. */
+struct place_in_list {
+	uint64_t revision;
+	const char *namespace, *name;
+};
+void token_write(const struct place_in_list *place, struct str *out);
+err *token_read(struct arena *arena, const char *token, struct place_in_list *ret) MUST_CHECK;

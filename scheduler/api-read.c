@@ -14,6 +14,25 @@ bool filter_sees(const struct filter *f, const struct object *object)
 	       (!f->fields || field_selector_matches(f->fields, object)) && auth_sees(&f->who, object);
 }
 
+const char *filter_node(const struct filter *f)
+{
+	for (size_t i = 0; f->fields && i < f->fields->count; i++)
+		if (str_equal(f->fields->items[i].path, "spec.nodeName") && !f->fields->items[i].differs &&
+		    f->fields->items[i].value[0])
+			return f->fields->items[i].value;
+	return NULL;
+}
+
+/* An agent's Pods are found without looking at all the others: after a restart all agents ask. */
+void filter_each(const struct filter *f, const struct cache *c, const struct kind *kind, cache_each_fn *fn,
+		 void *user)
+{
+	if (kind->id == KIND_POD && filter_node(f))
+		cache_each_on_node(c, filter_node(f), fn, user);
+	else
+		cache_each(c, kind->id, f->namespace, fn, user);
+}
+
 err *call_get(struct call *c)
 {
 	const struct entry *e = cache_get(c->s->cache, c->kind->id, c->namespace, c->name);
@@ -25,52 +44,6 @@ err *call_get(struct call *c)
 }
 
 /* ---- pages ---- */
-
-/* Where the next page begins: the revision of the first page and the last object that was told, as
- * hexadecimal digits so that nobody takes it for something to write by hand. Pages show what is there when
- * they are asked for; who then watches from the first page's revision hears what has changed meanwhile
- * (docs/decisions/0067). */
-static void write_token(const struct entry *last, uint64_t revision, struct str *out)
-{
-	char text[600];
-	int len = snprintf(text, sizeof(text), "%" PRIu64 "/%s/%s", revision,
-			   last->object->metadata.namespace ? last->object->metadata.namespace : "",
-			   last->object->metadata.name);
-
-	for (int i = 0; i < len && i < (int)sizeof(text) - 1; i++)
-		str_addf(out, "%02x", (unsigned char)text[i]);
-}
-
-struct place_in_list {
-	uint64_t revision;
-	const char *namespace, *name; /* the next page begins after it */
-};
-
-static err *read_token(const struct call *c, const char *token, struct place_in_list *ret)
-{
-	size_t len = strlen(token);
-	char *text, *namespace, *name;
-
-	TRY_ALLOC(c->arena, text, arena_alloc(c->arena, len / 2 + 1));
-	for (size_t i = 0; i + 1 < len; i += 2) {
-		unsigned byte;
-
-		if (sscanf(token + i, "%2x", &byte) != 1)
-			break;
-		text[i / 2] = (char)byte;
-	}
-	namespace = strchr(text, '/');
-	name = namespace ? strchr(namespace + 1, '/') : NULL;
-	if (!name || len % 2)
-		return err_new(EBADMSG, "continue: is not what an earlier page gave");
-	*namespace ++ = '\0';
-	*name++ = '\0';
-	if (!str_to_u64(text, &ret->revision))
-		return err_new(EBADMSG, "continue: is not what an earlier page gave");
-	ret->namespace = namespace;
-	ret->name = name;
-	return NULL;
-}
 
 struct list {
 	struct filter filter;
@@ -118,8 +91,10 @@ static void write_head(const struct call *c, const struct list *l, uint64_t revi
 		 "{\"kind\":\"%s\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
 		 c->kind->list_name, c->kind->api_version, revision);
 	if (l->more) {
+		const struct meta *last = &l->items[l->count - 1]->object->metadata;
+
 		str_add(out, ",\"continue\":\"");
-		write_token(l->items[l->count - 1], revision, out);
+		token_write(&(struct place_in_list){ revision, last->namespace, last->name }, out);
 		str_add(out, "\"");
 	}
 	str_add(out, "},\"items\":[");
@@ -206,7 +181,7 @@ err *call_list(struct call *c)
 
 	TRY(call_number(c, "limit", 1000000, &limit, &given));
 	if (token && *token)
-		TRY(read_token(c, token, &from));
+		TRY(token_read(c->arena, token, &from));
 	else
 		TRY(check_revision(c, from.revision));
 	l = calloc(1, sizeof(*l));
@@ -218,7 +193,7 @@ err *call_list(struct call *c)
 		cache_each_from(c->s->cache, c->kind->id, c->namespace, from.namespace, from.name, add_item,
 				l);
 	else
-		cache_each(c->s->cache, c->kind->id, c->namespace, add_item, l);
+		filter_each(&l->filter, c->s->cache, c->kind, add_item, l);
 	return send_list(c, l, from.revision);
 }
 

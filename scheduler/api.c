@@ -169,60 +169,7 @@ static err *read_query(struct call *c)
 	return NULL;
 }
 
-/* ---- paths ---- */
-
-enum { PARTS_MAX = 10 };
-
-/* "/api/v1/namespaces/default/pods/web/status" into its parts; empty ones are no path of ours. */
-static bool split(struct call *c, const char *path, const char *parts[static PARTS_MAX], size_t *ret_count)
-{
-	char *text = arena_strdup(c->arena, path + 1);
-
-	*ret_count = 0;
-	while (text && *text && *ret_count < PARTS_MAX) {
-		char *slash = strchr(text, '/');
-
-		parts[(*ret_count)++] = text;
-		if (!slash)
-			return true;
-		*slash = '\0';
-		if (slash == text)
-			return false;
-		text = slash + 1;
-	}
-	return false;
-}
-
-/* False: no path of an object. */
-static bool find_resource(struct call *c, const char *const *parts, size_t count)
-{
-	const char *group = "";
-
-	if (count && str_equal(parts[0], "apis") && count > 1) {
-		group = parts[1];
-		parts++;
-		count--;
-	} else if (!count || !str_equal(parts[0], "api")) {
-		return false;
-	}
-	if (count < 3)
-		return false;
-	const char *version = parts[1];
-	parts += 2;
-	count -= 2;
-	if (count >= 3 && str_equal(parts[0], "namespaces") && !str_equal(parts[2], "status")) {
-		c->namespace = parts[1];
-		parts += 2;
-		count -= 2;
-	}
-	c->kind = kind_by_path(group, version, parts[0]);
-	c->name = count > 1 ? parts[1] : NULL;
-	c->subresource = count > 2 ? parts[2] : NULL;
-	if (!c->kind || count > 3 || (c->namespace && !c->kind->namespaced))
-		return false;
-	/* One object of a namespaced kind has its namespace in the path. */
-	return !c->kind->namespaced || c->namespace || !c->name;
-}
+/* ---- routes ---- */
 
 /* clang-format off */
 struct route {
@@ -334,11 +281,8 @@ static err *handle_path(struct call *c, const char *method, const char *path)
 static err *handle(struct call *c)
 {
 	const char *method = request_method(c->r), *path = request_path(c->r);
-	const char *parts[PARTS_MAX];
-	size_t count;
-
 	identity_of(request_peer(c->r), geteuid(), &c->who);
-	if (split(c, path, parts, &count) && find_resource(c, parts, count))
+	if (path_find(c, path))
 		return handle_object(c, method);
 	c->kind = NULL;
 	c->name = c->namespace = c->subresource = NULL;

@@ -367,6 +367,13 @@ const struct entry *cache_get(const struct cache *c, enum kind_id kind, const ch
 									  : NULL;
 }
 
+const struct entry *cache_get_key(const struct cache *c, const char *key)
+{
+	const struct kind *kind = cache_key_kind(key);
+
+	return kind ? find_key(c, kind, key) : NULL;
+}
+
 const struct entry *cache_get_uid(const struct cache *c, const char *uid)
 {
 	return uid ? index_get(&c->by_uid, uid) : NULL;

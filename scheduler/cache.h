@@ -27,6 +27,7 @@ err *cache_open(struct store *store, struct cache **ret) MUST_CHECK;
 void cache_free(struct cache *c);
 
 const struct entry *cache_get(const struct cache *c, enum kind_id kind, const char *namespace, const char *name);
+const struct entry *cache_get_key(const struct cache *c, const char *key); /* the store's */
 const struct entry *cache_get_uid(const struct cache *c, const char *uid);
 
 /* In the order of namespace and name. namespace NULL: all. False from fn ends it. fn may not change the cache. */

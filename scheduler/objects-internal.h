@@ -35,8 +35,8 @@ struct job {
 	struct entry *now;	     /* a reference, or NULL */
 	const struct object *object; /* to be stored; NULL: to be removed */
 	struct str value;
-	struct store_op ops[JOB_OPS_MAX];
-	size_t op_count, own_op; /* own_op: the one of the object itself */
+	struct store_op *ops;		 /* in the arena; most have one or two */
+	size_t op_cap, op_count, own_op; /* own_op: the one of the object itself */
 	int64_t lease;		 /* store's, of a Lease in LEASE_NAMESPACE */
 	bool granted;		 /* lease was granted for this job */
 	struct entry *answer;	 /* of a dry run, or of nothing to do; a reference */

@@ -73,6 +73,16 @@ err *job_op(struct job *j, const struct store_op *op)
 {
 	if (j->op_count == JOB_OPS_MAX)
 		return err_new(EINVAL, "more than %d objects would change at once", JOB_OPS_MAX);
+	if (j->op_count == j->op_cap) {
+		size_t cap = j->op_cap ? 4 * j->op_cap : 2;
+		struct store_op *ops;
+
+		TRY_ALLOC(j->arena, ops, arena_array(j->arena, cap, sizeof(*ops)));
+		if (j->op_count)
+			memcpy(ops, j->ops, j->op_count * sizeof(*ops));
+		j->ops = ops;
+		j->op_cap = cap;
+	}
 	j->ops[j->op_count++] = *op;
 	return NULL;
 }

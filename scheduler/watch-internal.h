@@ -30,9 +30,11 @@ struct past {
 };
 void past_add(struct past *p, const struct kind *kind, const struct change *c);
 /* What the store still knows of one kind, or of all (NULL), after a revision. EKEYEXPIRED: it is no longer kept. */
-err *past_read(struct store *store, uint64_t after, const struct kind *kind, struct past *ret) MUST_CHECK;
+err *past_read(struct store *store, const struct cache *cache, uint64_t after, const struct kind *kind,
+	       struct past *ret) MUST_CHECK;
 void past_done(struct past *p);
 
 enum { RING_MAX = 8192 /* changes of one kind that are kept in memory */ };
 /* After a start: so that who comes back can go on from where it was. */
-err *rings_fill(struct ring rings[static KIND_COUNT], struct store *store) MUST_CHECK;
+err *rings_fill(struct ring rings[static KIND_COUNT], struct store *store,
+		const struct cache *cache) MUST_CHECK;

@@ -5,7 +5,9 @@
 
 #include "scheduler/index.h"
 
-enum { RING_BYTES = 16 << 20 /* about so much memory for the changes of one kind */ };
+enum {
+	RING_BYTES = 16 << 20, /* about so much memory for the changes of one kind */
+};
 
 static void change_done(struct change *c)
 {
@@ -85,6 +87,7 @@ void ring_done(struct ring *r)
 /* ---- what the store still knows ---- */
 
 struct replay {
+	const struct cache *cache;
 	const struct kind *kind; /* NULL: all */
 	struct index last;       /* by key: the entry as it was last, not referenced */
 	struct past *past;
@@ -117,11 +120,15 @@ static err *on_past(const struct store_event *event, void *user)
 	struct replay *r = user;
 	const struct kind *kind = cache_key_kind(event->key);
 	struct entry *before = index_get(&r->last, event->key);
+	const struct entry *present = cache_get_key(r->cache, event->key);
 	struct change c = { .revision = event->revision };
 
 	if (!kind || (r->kind && kind != r->kind))
 		return NULL;
-	if (event->value)
+	/* Most are as they still are. */
+	if (event->value && present && present->revision == event->revision)
+		c.after = entry_ref(present);
+	else if (event->value)
 		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision,
 				 &c.after));
 	c.before = before ? entry_ref(before) : NULL;
@@ -134,9 +141,10 @@ static err *on_past(const struct store_event *event, void *user)
 	return NULL;
 }
 
-err *past_read(struct store *store, uint64_t after, const struct kind *kind, struct past *ret)
+err *past_read(struct store *store, const struct cache *cache, uint64_t after, const struct kind *kind,
+	       struct past *ret)
 {
-	struct replay r = { .kind = kind, .past = ret };
+	struct replay r = { .cache = cache, .kind = kind, .past = ret };
 	err *e;
 
 	*ret = (struct past){ 0 };
@@ -147,14 +155,14 @@ err *past_read(struct store *store, uint64_t after, const struct kind *kind, str
 	return e;
 }
 
-err *rings_fill(struct ring rings[static KIND_COUNT], struct store *store)
+err *rings_fill(struct ring rings[static KIND_COUNT], struct store *store, const struct cache *cache)
 {
 	uint64_t now = store_revision(store), from = now;
 	struct past past = { 0 };
 
 	for (uint64_t back = RING_MAX; back; back /= 8) {
 		uint64_t begin = now > back ? now - back : 0;
-		err *e = past_read(store, begin, NULL, &past);
+		err *e = past_read(store, cache, begin, NULL, &past);
 
 		if (!e) {
 			from = begin;

@@ -144,13 +144,22 @@ static void end_expired(struct watcher *x)
 
 /* ---- telling one watcher ---- */
 
+/* A Pod on another node has never been on this one: where it is, is written once. */
+static bool was_never(const struct watcher *x, const struct object *now)
+{
+	const char *node = filter_node(&x->filter),
+		   *there = x->kind->id == KIND_POD ? object_field(now, "spec.nodeName") : NULL;
+
+	return node && there && there[0] && !str_equal(there, node);
+}
+
 /* False: it is over with this watcher. */
 static bool deliver(struct watcher *x, const struct change *c)
 {
 	bool is = c->after && filter_sees(&x->filter, c->after->object);
 	bool was = c->before && filter_sees(&x->filter, c->before->object);
 
-	if (c->unknown && (!c->after || (!is && x->narrow))) {
+	if (c->unknown && (!c->after || (!is && x->narrow && !was_never(x, c->after->object)))) {
 		end_expired(x);
 		return false;
 	}
@@ -265,7 +274,7 @@ static err *resume(struct watcher *x, uint64_t revision)
 	if (node)
 		TRY(ration_ready(s->ration, node, begun));
 	x->next_change = ring->head;
-	e = past_read(s->store, revision, x->kind, &x->past);
+	e = past_read(s->store, s->cache, revision, x->kind, &x->past);
 	int64_t now = clock_boot();
 	if (node)
 		ration_cost(s->ration, node, now, now - begun);
@@ -287,7 +296,7 @@ static bool add_present(const struct entry *e, void *user)
 
 static void begin_with_present(struct watcher *x)
 {
-	cache_each(x->w->s->cache, x->kind->id, x->filter.namespace, add_present, x);
+	filter_each(&x->filter, x->w->s->cache, x->kind, add_present, x);
 	x->next_change = x->w->rings[x->kind->id].head;
 }
 
@@ -377,7 +386,7 @@ err *watches_new(struct scheduler *s, struct watches **ret)
 	if (!w)
 		return err_oom();
 	w->s = s;
-	err *e = rings_fill(w->rings, s->store);
+	err *e = rings_fill(w->rings, s->store, s->cache);
 	if (!e)
 		e = cache_subscribe(s->cache, on_change, w);
 	if (!e)

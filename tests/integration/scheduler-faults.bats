@@ -143,6 +143,33 @@ teardown() {
 	want 200 GET "$LEASES/last"
 }
 
+@test "the service manager is told when it is ready and when it ends" {
+	scheduler_stop
+	python3 - "$T/notify" "$T/told" 3>&- <<-'EOF' &
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind(sys.argv[1])
+	s.settimeout(30)
+	with open(sys.argv[2], "w", buffering=1) as out:
+	    while True:
+	        text = s.recv(4096).decode()
+	        out.write(text + "\n")
+	        if "STOPPING=1" in text:
+	            break
+	EOF
+	WRITER=$!
+	local i
+	for ((i = 0; i < 100; i++)); do [ -S "$T/notify" ] && break; sleep 0.05; done
+	NOTIFY_SOCKET=$T/notify scheduler_start
+	for ((i = 0; i < 100; i++)); do grep -q '^READY=1' "$T/told" && break; sleep 0.05; done
+	grep -q '^READY=1' "$T/told"
+	scheduler_stop INT
+	wait "$WRITER"
+	WRITER=
+	grep -q '^STOPPING=1' "$T/told"
+	scheduler_start
+}
+
 @test "a stale socket of a killed scheduler is replaced; another file of that name is not" {
 	scheduler_stop KILL
 	[ -S "$T/s.sock" ]
