@@ -36,7 +36,7 @@ confinement_rows=('pid inside' 'user inside' 'user on the host' 'ids of its own'
 	'uts namespace' 'cgroup namespace' 'net namespace' cgroup)
 
 confinement_table() {
-	local i=0 pid row
+	local i=0 pid row value
 	for pid in "$@"; do
 		confinement_read $i "$pid"
 		i=$((i + 1))
@@ -46,7 +46,9 @@ confinement_table() {
 	for row in "${confinement_rows[@]}"; do
 		printf '  %-20s' "$row"
 		for i in 0 1 2; do
-			printf '%-22s' "${SEEN[$i,$row]#/stube/}"
+			value=${SEEN[$i,$row]#/stube/}
+			[ ${#value} -le 20 ] || value=${value:0:19}…
+			printf '%-22s' "$value"
 		done
 		printf '%s\n' "${SEEN[3,$row]}"
 	done

@@ -54,10 +54,13 @@ until_true() {
 	fail "$what"
 }
 
+# A signal may come while a command's output is led elsewhere: what is said here goes where the demo's words go.
+exec 8>&1 9>&2
 clean_up() {
 	local status=$? name left=''
 	trap - EXIT INT TERM HUP
 	set +e
+	exec >&8 2>&9
 	[ $status -eq 0 ] && [ -n "$DONE" ] || show_logs > "$WORK/last-words" 2>&1
 	for name in "${MACHINES[@]}"; do machine_off "$name"; done
 	[ -z "$SCHEDULER" ] || kill -KILL "$SCHEDULER" 2> /dev/null
@@ -150,7 +153,7 @@ agent() { # NAME CLASS ZONE OPERATOR
 	machine_on "$1" "$(number "$1")" env STUBE_RUN="$WORK/$1/run" STUBE_DATA="$WORK/$1/disk" \
 		"$PROGRAMS/stube-agent" --config "$WORK/pki/node-$1.conf" --name "$1" --address "10.77.0.$(number "$1")" \
 		--label "stube/protection-class=$2" --label "topology.kubernetes.io/zone=$3" --label "operator=$4" \
-		--auth-file "$WORK/config/auth.json" --insecure "$REGISTRY"
+		--auth-file "$WORK/config/auth.json" --insecure "$REGISTRY" --store "$WORK/$1/images"
 }
 mkdir -m 700 "$WORK/scheduler"
 scheduler_start

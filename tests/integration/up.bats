@@ -11,7 +11,8 @@ setup() {
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/stube-up.XXXXXX")
 	chmod 755 "$WORK"
 	export STUBE_RUN=$WORK/run STUBE_DATA=$WORK/data HOME=$WORK/home
-	unset STUBE_CONFIG STUBE_STORE
+	export STUBE_STORE=$WORK/images
+	unset STUBE_CONFIG
 	API=127.0.0.1:$(free_port)
 	AGENT_LISTEN=127.0.0.1:$(free_port)
 	SCHEDULER=
