@@ -23,6 +23,12 @@ static unsigned connections_max(void)
 	return l.rlim_max < 512 ? 256 : (unsigned)MIN(l.rlim_max - 256, (rlim_t)65536);
 }
 
+/* So that one host alone, which needs no certificate for it, cannot take them all. */
+static unsigned per_address(unsigned connections)
+{
+	return MIN(4096u, MAX(connections / 4, 64u));
+}
+
 /* ---- servers ---- */
 
 /* Only figures and signs of life, for a network that is not trusted with more. */
@@ -80,7 +86,7 @@ static err *serve_tls(struct scheduler *s, unsigned connections)
 	struct server_options o = { .address = options->listen,
 				    .listen_fd = -1,
 				    .max_connections = connections,
-				    .max_per_address = 4096,
+				    .max_per_address = per_address(connections),
 				    .max_body = API_BODY_MAX,
 				    .handler = api_handle,
 				    .user = s,

@@ -13,7 +13,7 @@ start_scheduler() {
 	mkdir -p "$WORK/run"
 	chmod 700 "$WORK/run"
 	"$BIN/stube-scheduler" --store "$WORK/store.db" --socket "$WORK/run/s.sock" --listen 127.0.0.1:0 \
-		--cert "$WORK/certs/server.crt" --key "$WORK/certs/server.key" --client-ca "$WORK/certs/ca.crt" \
+		--lease 3600 --cert "$WORK/certs/server.crt" --key "$WORK/certs/server.key" --client-ca "$WORK/certs/ca.crt" \
 		--log "$WORK/log" --log-format json --log-level debug > "$WORK/stderr" 2>&1 3>&- 4>&- &
 	echo $! > "$WORK/pid"
 	for _ in $(seq 600); do
@@ -24,6 +24,7 @@ start_scheduler() {
 	return 1
 }
 
+teardown() { [ ! -f "$BATS_TEST_TMPDIR/small/pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/small/pid")" 2> /dev/null || true; }
 teardown_file() {
 	[ ! -f "$WORK/pid" ] || kill "$(cat "$WORK/pid")" 2> /dev/null || true
 	rm -rf "$WORK"
@@ -82,3 +83,15 @@ hostile() {
 @test "only certificates of the authority, for clients, of one name, in force, open a TLS connection" { hostile tls; }
 
 @test "idle, slow, huge and greedy clients cost bounded memory" { hostile bounds; }
+
+@test "one host, without any certificate, leaves connections for the others" {
+	mkdir "$BATS_TEST_TMPDIR/small"
+	ln -s "$WORK/certs" "$BATS_TEST_TMPDIR/small/certs"
+	WORK=$BATS_TEST_TMPDIR/small
+	(
+		ulimit -n 1024
+		start_scheduler
+	)
+	hostile crowd
+	kill "$(cat "$WORK/pid")"
+}
