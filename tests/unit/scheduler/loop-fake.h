@@ -4,7 +4,7 @@
 #include "net/loop.h"
 #include "tests/unit/unit.h"
 
-enum { FAKE_MAX = 64 };
+enum { FAKE_MAX = 4096 };
 struct loop_source {
 	struct loop *loop; /* NULL: free */
 	int64_t at;
@@ -109,6 +109,14 @@ void loop_stopping(struct loop *l UNUSED)
 uint64_t loop_turns(const struct loop *l UNUSED)
 {
 	return 0;
+}
+err *loop_defer(struct loop *l, loop_fn *fn, void *user, struct loop_source **ret)
+{
+	return loop_timer(l, 0, fn, user, ret);
+}
+void loop_soon(struct loop_source *s)
+{
+	s->at = fake_now;
 }
 int loop_listen_fd(const char *name UNUSED)
 {
