@@ -367,20 +367,29 @@ static err *user_file(struct arena *arena, struct api_config *ret, bool *ret_fou
 	return try_file(arena, path.data, ret, ret_found);
 }
 
-static err *local_socket(struct arena *arena, const char *run_dir, struct api_config *ret, bool *ret_found)
+static err *try_socket(struct arena *arena, const char *dir, struct api_config *ret, bool *ret_found)
 {
 	const char *server;
 	struct stat st;
 
-	if (!run_dir)
-		return NULL;
-	TRY_ALLOC(arena, server, arena_printf(arena, UNIX_SCHEME "%s/scheduler.sock", run_dir));
+	TRY_ALLOC(arena, server, arena_printf(arena, UNIX_SCHEME "%s/scheduler.sock", dir));
 	const char *path = server + strlen(UNIX_SCHEME);
 	if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode) || access(path, W_OK) < 0)
 		return NULL;
 	*ret_found = true;
 	*ret = (struct api_config){ .name = "local", .server = server, .namespace = "default" };
 	return NULL;
+}
+
+/* The service manager's scheduler has a folder of its own; whoever named another RUN means that one alone. */
+static err *local_socket(struct arena *arena, const char *run_dir, struct api_config *ret, bool *ret_found)
+{
+	if (!run_dir)
+		return NULL;
+	TRY(try_socket(arena, run_dir, ret, ret_found));
+	if (*ret_found || !str_equal(run_dir, "/run/stube"))
+		return NULL;
+	return try_socket(arena, "/run/stube-scheduler", ret, ret_found);
 }
 
 static err *find(struct arena *arena, const char *path, const char *run_dir, struct api_config *ret)

@@ -15,7 +15,7 @@ struct api_config {
 };
 
 /* Where from, the first that is there: `path`; $STUBE_CONFIG; ~/.config/stube/config; the local scheduler's socket
- * (RUN/scheduler.sock); /etc/stube/admin.conf. ENOENT: nothing is there, with a hint of `stube up`. EPERM: the file's key
+ * (RUN/scheduler.sock, or /run/stube-scheduler/scheduler.sock of its unit); /etc/stube/admin.conf. ENOENT: nothing is there, with a hint of `stube up`. EPERM: the file's key
  * may be read by others. A file that `path` or the variable names must be there.
  *   run_dir  RUN of agent/place.h, or NULL */
 err *api_config_load(struct arena *arena, const char *path, const char *run_dir, struct api_config *ret) MUST_CHECK;
