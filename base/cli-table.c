@@ -37,8 +37,7 @@ void cli_table_row(struct cli_table *t, const char *const *cells)
 	for (size_t i = 0; i < t->columns; i++) {
 		auto_str struct str clean = STR_INIT(64 * 1024);
 
-		for (const char *p = cells[i] ? cells[i] : ""; *p; p++)
-			str_add_char(&clean, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+		str_add_shown(&clean, cells[i] ? cells[i] : "");
 		strv_add(&t->cells, clean.data);
 	}
 }

@@ -117,12 +117,6 @@ err *err_with_code(err *e, int code)
 	return e;
 }
 
-static void add_printable(struct str *out, const char *text)
-{
-	for (const char *p = text; *p; p++)
-		str_add_char(out, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
-}
-
 err *err_beside(err *e, err *other)
 {
 	if (!e || !other)
@@ -141,7 +135,7 @@ err *err_beside(err *e, err *other)
 void err_format(const err *e, struct str *out)
 {
 	for (const err *level = e; level; level = level->cause) {
-		add_printable(out, level->message);
+		str_add_shown(out, level->message);
 		if (level->cause)
 			str_add(out, ": ");
 	}

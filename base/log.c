@@ -101,17 +101,11 @@ enum log_format log_format(void)
 }
 
 /* Text from outside must not break a line or reach a terminal's interpreter. */
-static void add_clean(struct str *out, const char *text)
-{
-	for (; *text; text++)
-		str_add_char(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-}
-
 /* logfmt: quoted when a reader could not tell where the value ends. */
 static void add_value(struct str *out, const char *value)
 {
 	if (*value && !value[strcspn(value, " \t\n\"=\\")])
-		add_clean(out, value);
+		str_add_shown(out, value);
 	else
 		json_quote(out, value);
 }
@@ -124,7 +118,7 @@ static void print_text(struct str *out, enum log_level level, const char *messag
 	if (!isatty(state.fd) && state.owned)
 		str_addf(out, "%s ", clock_text(clock_real(), false, time));
 	str_addf(out, "%s: ", level_names[level]);
-	add_clean(out, message);
+	str_add_shown(out, message);
 	for (size_t i = 0; i < count; i++) {
 		str_addf(out, " %s=", pairs[i].key);
 		add_value(out, pairs[i].value);

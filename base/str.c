@@ -193,3 +193,45 @@ bool str_to_i64(const char *text, int64_t *ret)
 	*ret = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
 	return true;
 }
+
+/* ---- text from outside ---- */
+
+/* Bytes of the UTF-8 character at `text`, 0 when it is none; RFC 3629: no overlong form, no surrogate. */
+static size_t utf8_char(const unsigned char *text, uint32_t *ret)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = *text < 0x80 ? 1 : *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : *text >= 0xc2 ? 2 : 0;
+
+	if (len == 0 || *text > 0xf4)
+		return 0;
+	*ret = len == 1 ? *text : *text & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*ret = *ret << 6 | (text[i] & 0x3f);
+	}
+	return len > 1 && (*ret < least[len] || *ret > 0x10ffff || (*ret >= 0xd800 && *ret < 0xe000)) ? 0 : len;
+}
+
+/* Unicode: Cc, and the explicit directional characters of UAX 9. */
+static bool is_harmless(uint32_t c)
+{
+	return c >= 0x20 && c != 0x7f && (c < 0x80 || c > 0x9f) && c != 0x200e && c != 0x200f && c != 0x061c &&
+	       (c < 0x2028 || c > 0x202e) && (c < 0x2066 || c > 0x2069);
+}
+
+void str_add_shown(struct str *s, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	while (*at) {
+		uint32_t c = 0;
+		size_t len = utf8_char(at, &c);
+
+		if (len && is_harmless(c))
+			str_add_bytes(s, at, len);
+		else
+			str_add_char(s, '?');
+		at += len ? len : 1;
+	}
+}

@@ -44,6 +44,10 @@ void str_add_char(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF(2, 3);
 void str_addv(struct str *s, const char *fmt, va_list ap) PRINTF(2, 0);
 
+/* Append text from outside for a terminal or a log: control characters (C0, DEL, C1), characters that turn the
+ * direction of writing, and bytes that are no UTF-8 become '?', so that nobody's text forges lines or screens. */
+void str_add_shown(struct str *s, const char *text);
+
 /* Room for `len` more bytes behind the present end, or NULL after a failure; str_grown() says how
  * many of them were written. */
 char *str_room(struct str *s, size_t len);

@@ -365,14 +365,6 @@ void rows_free(struct rows *r)
 	free(r);
 }
 
-/* Text of a server must not write to the terminal. */
-static void add_cell(struct str *cells, const struct str *text)
-{
-	for (size_t i = 0; i < text->len; i++)
-		str_add_char(cells, (unsigned char)text->data[i] < 32 || text->data[i] == 127 ? ' ' : text->data[i]);
-	str_add_char(cells, '\0');
-}
-
 /* Characters, not bytes: UTF-8's following bytes do not count. */
 static size_t width(const char *text)
 {
@@ -391,7 +383,8 @@ void rows_add(struct rows *r, const struct object *object)
 		size_t begin = r->cells.len;
 		str_clear(&text);
 		r->columns[i]->cell(object, &text);
-		add_cell(&r->cells, &text);
+		str_add_shown(&r->cells, text.data);
+		str_add_char(&r->cells, '\0');
 		if (!r->cells.failed)
 			r->widths[i] = MAX(r->widths[i], width(r->cells.data + begin));
 	}

@@ -27,8 +27,11 @@ enum { DESCRIBE_BYTES = 16 << 20, COLUMN = 18 };
 
 static void line(struct str *out, unsigned depth, const char *label, const char *value)
 {
-	if (value && *value)
-		str_addf(out, "%*s%-*s%s\n", (int)depth * 2, "", COLUMN - (int)depth * 2, label, value);
+	if (!value || !*value)
+		return;
+	str_addf(out, "%*s%-*s", (int)depth * 2, "", COLUMN - (int)depth * 2, label);
+	str_add_shown(out, value);
+	str_add_char(out, '\n');
 }
 
 static void pairs(struct str *out, const char *label, const struct string_map *map)
@@ -38,7 +41,9 @@ static void pairs(struct str *out, const char *label, const struct string_map *m
 	for (size_t i = 0; i < map->count; i++) {
 		if (strstr(map->items[i].key, "last-applied-configuration"))
 			continue; /* a whole manifest */
-		str_addf(out, "%-*s%s=%s\n", COLUMN, first ? label : "", map->items[i].key, map->items[i].value);
+		str_addf(out, "%-*s%s=", COLUMN, first ? label : "", map->items[i].key);
+		str_add_shown(out, map->items[i].value);
+		str_add_char(out, '\n');
 		first = false;
 	}
 }
@@ -67,9 +72,12 @@ static void conditions(struct str *out, const struct conditions *list)
 		str_add(out, "Conditions:\n");
 	for (size_t i = 0; i < list->count; i++) {
 		const struct condition *c = &list->items[i];
-		str_addf(out, "  %-*s%-8s %-6s %s%s%s\n", COLUMN - 2, c->type, words[c->status > 0 && c->status < 4 ? c->status : 0],
-			 age_text(c->transition, age), c->reason ? c->reason : "", c->message && *c->message ? ": " : "",
-			 c->message ? c->message : "");
+		str_addf(out, "  %-*s%-8s %-6s ", COLUMN - 2, c->type, words[c->status > 0 && c->status < 4 ? c->status : 0],
+			 age_text(c->transition, age));
+		str_add_shown(out, c->reason ? c->reason : "");
+		str_add(out, c->message && *c->message ? ": " : "");
+		str_add_shown(out, c->message ? c->message : "");
+		str_add_char(out, '\n');
 	}
 }
 
@@ -266,9 +274,6 @@ static err *describe(struct cluster *c, const struct object *o)
 	if (bodies[kind_of(o)->id])
 		bodies[kind_of(o)->id](o, &out);
 	TRY(str_check(&out));
-	for (size_t i = 0; i < out.len; i++) /* text of others must not write to the terminal */
-		if (((unsigned char)out.data[i] < 32 && out.data[i] != '\n') || out.data[i] == 127)
-			out.data[i] = ' ';
 	TRY(fd_write_all(STDOUT_FILENO, out.data, out.len));
 	return kind_of(o)->id == KIND_EVENT ? NULL : events(c, o);
 }

@@ -236,8 +236,7 @@ void progress_line(struct progress *p, const char *text)
 	pthread_mutex_lock(&p->lock);
 	erase(p, &out);
 	/* Part of the text may be a registry's: nothing of it may steer the terminal. */
-	for (const char *c = text; *c; c++)
-		str_add_char(&out, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+	str_add_shown(&out, text);
 	str_add_char(&out, '\n');
 	if (p->mode->update == bars_update)
 		draw(p, &out);

@@ -192,9 +192,32 @@ static void test_arena_ceiling_is_an_error_that_names_it(void **state)
 	assert_non_null(arena_alloc(a, 16));
 }
 
+static void test_text_from_outside_steers_no_terminal(void **state)
+{
+	static const struct { const char *text, *shown; } rows[] = {
+		{ "plain", "plain" },
+		{ "Größe \xe2\x82\xac \xf0\x9f\x8f\x9b", "Größe \xe2\x82\xac \xf0\x9f\x8f\x9b" },
+		{ "a\nb\tc\rd\x1b[2J\x7f", "a?b?c?d?[2J?" },
+		{ "\xc2\x9b" "31m", "?31m" },              /* CSI as one character */
+		{ "a\xe2\x80\xae" "b\xe2\x81\xa6" "c", "a?b?c" }, /* from right to left, isolated */
+		{ "\xff\xc3", "??" },                      /* no UTF-8, and cut short */
+		{ "\xc0\x80\xed\xa0\x80", "?????" },       /* overlong, a surrogate */
+		{ "\xf4\x90\x80\x80", "????" },            /* beyond Unicode */
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_str struct str out = STR_INIT(1024);
+		str_add_shown(&out, rows[i].text);
+		assert_string_equal(out.data, rows[i].shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_from_outside_steers_no_terminal),
 		cmocka_unit_test(test_string_is_never_null_and_always_terminated),
 		cmocka_unit_test(test_ceiling_sticks_and_is_reported_once),
 		cmocka_unit_test(test_huge_addition_does_not_wrap_around),
