@@ -122,13 +122,14 @@ make_it() { # JSON
 	make_it "$(pod leaves)"
 	bind default leaves n2
 	run k drain n2 --force --timeout=2s
-	[[ $output == *"evicting pod default/leaves"* ]]
+	# One older than 1.22 sees no group policy here, and deletes instead: the Pod has its time either way.
+	[[ $output == *"evicting pod default/leaves"* || $(k version --client) == *'Minor:"'@(1?|2[01])'"'* ]]
 	run k get pod leaves -o jsonpath='{.metadata.deletionGracePeriodSeconds}'
 	[ "$output" = 30 ]
 	want 200 DELETE '/api/v1/namespaces/default/pods/leaves?gracePeriodSeconds=0'
 	run k drain n2 --force --timeout=20s
 	[ "$status" -eq 0 ]
-	[[ $output == *"node/n2 drained"* ]]
+	[[ $output == *"node/n2 "@(drained|evicted)* ]]
 }
 
 @test "kubectl describe shows a Pod with its events" {
@@ -163,5 +164,5 @@ make_it() { # JSON
 	[[ $output == *deployments*deploy*apps/v1* ]]
 	[[ $output == *persistentvolumeclaims*pvc* ]]
 	run k version
-	[[ $output == *"Server Version: v1.33.0+stube-"* ]]
+	[[ $output == *"Server Version: "*"v1.33.0+stube-"* ]]
 }
