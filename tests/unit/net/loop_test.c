@@ -114,12 +114,6 @@ static void test_a_source_may_free_itself_and_another_that_is_due(void **state)
 	fd_close(other);
 }
 
-static void free_timer(void *user)
-{
-	loop_source_free(user == &t.a ? t.a : t.b);
-	loop_stop(t.loop, NULL);
-}
-
 /* A machine under load may let all of them become due at once: then in any order. */
 static void stop_when_both(void *user)
 {
