@@ -1,13 +1,13 @@
 /* scheduler/collect.c: what goes because something else went, or because it is old. */
-#include "scheduler/scheduler.h"
+#include "scheduler/collect.h"
 
 #include <string.h>
 
 #include "api/claim.h"
 #include "api/event.h"
 #include "base/clock.h"
-#include "scheduler/collect.h"
 #include "scheduler/control.h"
+#include "scheduler/scheduler.h"
 
 /* Keys of the worklist: what they are about, then its name.
  *   "object/UID"        its owners are gone, or it waits for its last user
