@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -193,18 +194,27 @@ static err *write_maps(pid_t pid, struct id_range range)
 	return NULL;
 }
 
+/* In the child, by system calls alone. It goes with us: our sockets and locks would stay with it for ever. */
+static NORETURN void hold_userns(pid_t parent)
+{
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	while (syscall(SYS_getppid) == parent)
+		syscall(SYS_pause);
+	_exit(1);
+}
+
 err *ids_userns(struct id_range range, int *ret_fd)
 {
 	char path[64];
-	/* A raw clone: the child only waits to be killed, it never runs code of ours. It has no copies of our
-	 * descriptors: a lock that another thread gives up meanwhile must not stay held by it. */
+	/* A raw clone: the child only waits to be killed. It has no copies of our descriptors: a lock that
+	 * another thread gives up meanwhile must not stay held by it. */
+	pid_t own = getpid();
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid < 0)
 		return err_errno("make a user namespace");
 	if (pid == 0)
-		for (;;)
-			syscall(SYS_pause);
+		hold_userns(own);
 	err *e = write_maps(pid, range);
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	auto_close int fd = e ? -1 : open(path, O_RDONLY | O_CLOEXEC);

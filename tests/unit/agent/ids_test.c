@@ -2,8 +2,12 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/ids.h"
@@ -120,6 +124,51 @@ static void test_subordinate_ids_are_read_as_subuid_5_says(void **state)
 	}
 }
 
+static NORETURN void make_namespaces(void)
+{
+	/* Who reads what the tests print must not wait for an orphan. */
+	(void)close(STDOUT_FILENO);
+	(void)close(STDERR_FILENO);
+	for (;;) {
+		int fd = -1;
+		err *e = ids_userns((struct id_range){ 100000, 65536 }, &fd);
+		if (e)
+			_exit(1);
+		fd_close(fd);
+	}
+}
+
+/* What it leaves would hold its sockets and locks: the next agent could never begin. */
+static void test_an_agent_killed_while_it_makes_a_namespace_leaves_no_process(void **state)
+{
+	(void)state;
+	enum { ROUNDS = 30 };
+
+	if (geteuid() != 0) {
+		print_message("only root maps ids that are not its own\n");
+		skip();
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		pid_t agent = fork();
+		assert_true(agent >= 0);
+		if (agent == 0)
+			make_namespaces();
+		(void)poll(NULL, 0, i % 5 + 1);
+		assert_int_equal(kill(agent, SIGKILL), 0);
+		int status = 0;
+		assert_int_equal(waitpid(agent, &status, 0), agent);
+		assert_true(WIFSIGNALED(status));
+		/* An orphan is ours now; one that stays keeps this from ending. */
+		pid_t orphan = 0;
+		for (int waited = 0; (orphan = waitpid(-1, NULL, WNOHANG)) >= 0 && waited < 5000; waited++)
+			if (orphan == 0)
+				(void)poll(NULL, 0, 1);
+		assert_int_equal(orphan, -1);
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +177,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_range_of_a_container_that_is_gone_is_free, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_half_made_record_of_a_killed_process_goes, setup, teardown),
 		cmocka_unit_test(test_subordinate_ids_are_read_as_subuid_5_says),
+		cmocka_unit_test(test_an_agent_killed_while_it_makes_a_namespace_leaves_no_process),
 	};
 
 	return cmocka_run_group_tests_name("agent/ids", tests, NULL, NULL);
