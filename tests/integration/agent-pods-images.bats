@@ -13,8 +13,9 @@ setup() {
 	rm -rf "$STUBE_STORE"
 }
 teardown() {
-	pods_teardown
+	# Its pid lies in the folder that goes.
 	[ -z "${WORK:-}" ] || registry_stop "$WORK/registry" 2> /dev/null || true
+	pods_teardown
 }
 from_registry() { echo ".spec.containers[0].image = \"$IMAGE\" | ${1:-.}"; }
 
