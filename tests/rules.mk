@@ -3,8 +3,17 @@ bench-runtime: all
 	$(Q)tests/bench/runtime.sh
 bench-agent: all
 	$(Q)tests/bench/agent.sh
-bench: bench-runtime bench-agent
-.PHONY: bench bench-runtime bench-agent
+# Placement as a library, and load for a scheduler.
+SCHEDULER_BENCH := $(patsubst %,build/bench/bin/scheduler-%,place load)
+$(SCHEDULER_BENCH): build/bench/bin/%: $(O)/tests/bench/%.o $(O)/version.o \
+  $(patsubst %,$(O)/%.a,$(call in_order,$(call layer,scheduler)))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,scheduler)))
+bench-scheduler: all $(SCHEDULER_BENCH)
+	$(Q)tests/bench/scheduler.sh
+bench: bench-runtime bench-agent bench-scheduler
+.PHONY: bench bench-runtime bench-agent bench-scheduler
 
 # The registry client as a command line, for tests/integration/registry*.bats.
 REGISTRY_DRIVER := $(O)/tests/registry/driver
