@@ -13,7 +13,7 @@ start_scheduler() {
 	mkdir -p "$WORK/run"
 	chmod 700 "$WORK/run"
 	# No agent stands behind the nodes: they must not be lost before the last client has gone.
-	"$BIN/stube-scheduler" --store "$WORK/store.db" --socket "$WORK/run/s.sock" --listen 127.0.0.1:0 --lease 1h \
+	"$BIN/stube-scheduler" --store "$WORK/store.db" --socket "$WORK/run/s.sock" --listen 127.0.0.1:0 \
 		--lease 3600 --cert "$WORK/certs/server.crt" --key "$WORK/certs/server.key" --client-ca "$WORK/certs/ca.crt" \
 		--log "$WORK/log" --log-format json --log-level debug > "$WORK/stderr" 2>&1 3>&- 4>&- &
 	echo $! > "$WORK/pid"
