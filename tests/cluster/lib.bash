@@ -71,10 +71,13 @@ agent_kill() {
 	unset "AGENT[$1]"
 }
 
+# Ended with all its threads, so that its locks are free: its program file is given up before them.
 gone() {
-	local i
+	local i tasks
 	for ((i = 0; i < 200; i++)); do
-		[ -e "/proc/$1/exe" ] || return 0
+		tasks=("/proc/$1/task"/*)
+		[ -e "${tasks[0]}" ] || return 0
+		[ ${#tasks[@]} -gt 1 ] || ! grep -q '^State:.Z' "/proc/$1/status" 2> /dev/null || return 0
 		sleep 0.02
 	done
 	return 1

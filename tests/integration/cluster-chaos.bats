@@ -70,6 +70,13 @@ settled() { pods > "$WORK/pods" && ! grep -q 'Pending\|null' "$WORK/pods" && [ "
 empty() { [ -z "$(stube get pods --output name)" ]; }
 quiet() { [ -z "$(cluster_monitors)" ]; }
 
+# Prints nothing.
+nothing() {
+	run "$@"
+	echo "left: $output"
+	[ -z "$output" ]
+}
+
 @test "50 kills at random under load: nothing accepted is lost, no Pod is started twice or forgotten, nothing is left" {
 	local seed=${CHAOS_SEED:-$RANDOM} round accepted=() deleted=() name steady
 	echo "CHAOS_SEED=$seed"
@@ -123,12 +130,8 @@ quiet() { [ -z "$(cluster_monitors)" ]; }
 	kill -TERM "$SCHEDULER"
 	gone "$SCHEDULER"
 	SCHEDULER=
-	run cluster_left
-	[ -z "$output" ]
-	run find "$WORK" -type s
-	[ -z "$output" ]
-	run find "$WORK/a/data" "$WORK/b/data" -path '*/ids/*' -type f ! -name lock
-	[ -z "$output" ]
-	run find "$WORK/a/data/agent/pods" "$WORK/b/data/agent/pods" -mindepth 1
-	[ -z "$output" ]
+	nothing cluster_left
+	nothing find "$WORK" -type s
+	nothing find "$WORK/a/data" "$WORK/b/data" -path '*/ids/*' -type f ! -name lock
+	nothing find "$WORK/a/data/agent/pods" "$WORK/b/data/agent/pods" -mindepth 1
 }
