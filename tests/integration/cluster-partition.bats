@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../cluster/lib.bash
 
 # Writes down each tenth of a second, by the clock of the one kernel, that this instance runs.
+# shellcheck disable=SC2016 # expanded in the container
 CLOCKED='trap exit TERM; while read -r up rest < /proc/uptime; do echo $up >> /marks/$HOSTNAME; sleep 0.1; done'
 
 setup() {
@@ -65,6 +66,7 @@ machine() {
 	STUBE_RUN=$WORK/$1/run STUBE_DATA=$WORK/$1/data nsenter --target "$net" --net "$BIN/stube-agent" --config "$PKI/node-$1.conf" \
 		--name "$1" --address "10.77.0.$2" --listen "10.77.0.$2:0" --store "$STUBE_STORE" \
 		>> "$WORK/$1.log" 2>&1 < /dev/null 3>&- &
+	# shellcheck disable=SC2034 # ended by cluster_teardown
 	AGENT[$1]=$!
 	disown $!
 	eventually node_ready "$1"
