@@ -2,9 +2,12 @@
 #include "net/server-internal.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +33,33 @@ static err *check_stale(const char *path)
 	return err_new(EADDRINUSE, "socket '%s': another server listens there", path);
 }
 
+/* NAME.PID.TID of a process that is gone: it was killed before it gave its socket the name. */
+static bool is_half_made(const char *entry, const char *name)
+{
+	size_t len = strlen(name);
+	int pid, tid, end = 0;
+
+	return strncmp(entry, name, len) == 0 && sscanf(entry + len, ".%d.%d%n", &pid, &tid, &end) == 2 &&
+	       end > 0 && entry[len + (size_t)end] == '\0' && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* What cannot be looked at or removed is left: it is in nobody's way. */
+static void remove_half_made(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	DIR *dir = folder ? opendir(folder) : NULL;
+	struct stat st;
+
+	if (!dir)
+		return;
+	for (struct dirent *d; (d = readdir(dir));)
+		if (is_half_made(d->d_name, slash ? slash + 1 : path) &&
+		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode))
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+	closedir(dir);
+}
+
 /* Made under another name, so that it has its mode before anybody can reach it. */
 static err *listen_unix(struct server *s, const char *path, mode_t mode)
 {
@@ -37,6 +67,7 @@ static err *listen_unix(struct server *s, const char *path, mode_t mode)
 	struct stat st;
 
 	TRY(check_stale(path));
+	remove_half_made(path);
 	str_addf(&name, "%s.%d.%d", path, (int)getpid(), (int)gettid());
 	TRY(str_check(&name));
 	s->path = strdup(path);

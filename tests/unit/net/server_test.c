@@ -2,6 +2,7 @@
 #include "tests/unit/net/server.h"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 /* ---- a handler that shows what it sees ---- */
 
@@ -451,6 +452,35 @@ static void test_a_stale_socket_is_replaced_and_a_living_one_is_not(void **state
 	assert_err(server_new(l, &o, &other), text.data);
 }
 
+static void half_made(pid_t pid, char *name, size_t size)
+{
+	int fd = -1;
+
+	snprintf(name, size, "%s.%d.%d", at.path, (int)pid, (int)pid);
+	assert_ok(fd_unix_listen(name, SOCK_STREAM, 0600, &fd));
+	close(fd);
+}
+
+static void test_what_a_killed_start_left_half_made_goes_with_the_next_start(void **state)
+{
+	char of_dead[128], of_living[128];
+	struct stat st;
+
+	(void)state;
+	pid_t dead = fork();
+	assert_true(dead >= 0);
+	if (dead == 0)
+		_exit(0);
+	assert_int_equal(waitpid(dead, NULL, 0), dead);
+	half_made(dead, of_dead, sizeof(of_dead));
+	half_made(getppid(), of_living, sizeof(of_living));
+	at_start((struct server_options){ .address = at.address, .handler = handle });
+	assert_int_equal(lstat(of_dead, &st), -1);
+	assert_int_equal(lstat(of_living, &st), 0);
+	at_stop();
+	assert_int_equal(unlink(of_living), 0);
+}
+
 static void test_a_socket_may_be_handed_over(void **state)
 {
 	auto_str struct str in = STR_INIT(1 << 16);
@@ -505,6 +535,7 @@ int main(void)
 		TEST(test_a_waiting_request_costs_nothing),
 		TEST(test_a_unix_socket_knows_its_peer),
 		TEST(test_a_stale_socket_is_replaced_and_a_living_one_is_not),
+		TEST(test_what_a_killed_start_left_half_made_goes_with_the_next_start),
 		TEST(test_a_socket_may_be_handed_over),
 		TEST(test_wrong_addresses_are_refused),
 	};
