@@ -111,7 +111,7 @@ static err *replay(struct place *p, struct class *c)
 	if (c->filter_version != c->filter->version)
 		class_open_domains(p, c);
 	/* A pass over all nodes by vectors costs as much as some single ones. */
-	if (missed > MAX(p->count / 16, (size_t)BLOCK_NODES))
+	if (missed > MAX(p->count / 64, (size_t)16))
 		return fill_row(p, c);
 	for (uint64_t at = c->seen; at < p->written; at++)
 		update(p, c, p->journal[at % JOURNAL_SIZE].node);
