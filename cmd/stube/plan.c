@@ -25,18 +25,46 @@ static const struct cli_option options[] = {
 
 enum { PLAN_BYTES = 64 << 20 };
 
+/* As written: what a manifest leaves out is not ours to say, such as the number of replicas. */
+static void write_item(struct json_writer *w, const json *item, const char *namespace)
+{
+	json_begin_object(w);
+	for (size_t i = 0; i < item->object.count; i++) {
+		const struct json_member *m = &item->object.members[i];
+		json_key(w, m->key);
+		if (!namespace || !str_equal(m->key, "metadata") || m->value->kind != JSON_OBJECT) {
+			json_tree(w, m->value);
+			continue;
+		}
+		json_begin_object(w);
+		json_member_string(w, "namespace", namespace);
+		for (size_t j = 0; j < m->value->object.count; j++) {
+			if (str_equal(m->value->object.members[j].key, "namespace"))
+				continue; /* null, then */
+			json_key(w, m->value->object.members[j].key);
+			json_tree(w, m->value->object.members[j].value);
+		}
+		json_end_object(w);
+	}
+	json_end_object(w);
+}
+
 static err *make_list(const struct cluster *c, const struct manifest *m, struct str *out)
 {
-	str_add(out, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[");
+	struct json_writer w = JSON_WRITER(out, 0);
+
+	json_begin_object(&w);
+	json_member_string(&w, "apiVersion", "v1");
+	json_member_string(&w, "kind", "List");
+	json_key(&w, "items");
+	json_begin_array(&w);
 	for (size_t i = 0; i < m->count; i++) {
-		struct object *o = m->items[i].object;
-		if (kind_of(o)->namespaced && !o->metadata.namespace)
-			o->metadata.namespace = c->namespace;
-		if (i > 0)
-			str_add_char(out, ',');
-		object_encode(out, o, 0);
+		const struct object *o = m->items[i].object;
+		bool add = kind_of(o)->namespaced && !o->metadata.namespace;
+		write_item(&w, m->items[i].tree, add ? c->namespace : NULL);
 	}
-	str_add(out, "]}");
+	json_end_array(&w);
+	json_end_object(&w);
 	return str_check(out);
 }
 

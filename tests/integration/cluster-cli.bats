@@ -40,6 +40,7 @@ both_nodes() {
 	deployment_manifest web 1 "$SLEEPER" | sed 's/metadata: {name: web}/metadata: {name: web, labels: {a: "1", b: "2"}}/; /replicas/d' > "$WORK/web.yaml"
 	stube apply --file "$WORK/web.yaml"
 	stube scale web --replicas 3
+	[[ $(stube plan --file "$WORK/web.yaml" || true) == 'deployment/web stays as it is'* ]]
 	sed -i 's/, b: "2"//' "$WORK/web.yaml"
 	stube apply --file "$WORK/web.yaml"
 	[ "$(stube get deployment web --output json | jq -c '[.metadata.labels, .spec.replicas]')" = '[{"a":"1"},3]' ]
