@@ -323,6 +323,31 @@ static void write_containers(const struct metrics *m, struct str *out)
 
 /* ---- this program ---- */
 
+/* A number of /proc/meminfo, in bytes. */
+static double memory_line(const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+
+	return line ? strtod(line + strlen(key), NULL) * 1024 : 0;
+}
+
+/* The whole machine, by the names of the kubelet's /metrics/resource. proc(5): stat, meminfo. */
+static void write_machine(struct str *out)
+{
+	auto_str struct str stat = STR_INIT(1 << 20), memory = STR_INIT(1 << 16);
+	unsigned long long user, nice, kernel, idle, waiting, irq, soft;
+	auto_err err *e = file_read(AT_FDCWD, "/proc/stat", &stat);
+	auto_err err *f = file_read(AT_FDCWD, "/proc/meminfo", &memory);
+
+	if (!e && sscanf(stat.data, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &kernel, &idle, &waiting,
+			 &irq, &soft) == 7)
+		plain(out, "node_cpu_usage_seconds_total", "counter", "Processor time that the machine was busy.",
+		      (double)(user + nice + kernel + irq + soft) / (double)sysconf(_SC_CLK_TCK));
+	if (!f)
+		plain(out, "node_memory_working_set_bytes", "gauge", "Memory of the machine that is not available.",
+		      memory_line(memory.data, "MemTotal:") - memory_line(memory.data, "MemAvailable:"));
+}
+
 static unsigned open_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -377,6 +402,7 @@ void metrics_write(struct metrics *m, struct str *out)
 	pods_counts(m->agent->pods, &c);
 	plain(out, "kubelet_running_pods", "gauge", "Pods that run.", c.running);
 	write_containers(m, out);
+	write_machine(out);
 	write_starts(m, out);
 	write_operations(m, &c, out);
 	write_agent(m, &c, out);

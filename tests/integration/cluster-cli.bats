@@ -179,6 +179,8 @@ both_nodes() {
 	stube top nodes --output json > "$WORK/top"
 	[ "$(jq -r '[.[].pods | tonumber] | add' "$WORK/top")" = 1 ]
 	[ "$(jq -r '[.[].cpuRequested | split("m")[0] | tonumber] | add' "$WORK/top")" = 50 ]
+	[[ $(jq -r '.[0].memory' "$WORK/top") =~ ^[0-9]+Mi$ ]]
+	[[ $(jq -r '.[0].cpu' "$WORK/top") =~ ^[0-9]+m$ ]]
 	stube top pods --output json > "$WORK/top"
 	[[ $(jq -r '.[0].memory' "$WORK/top") =~ ^[0-9]+Mi$ ]]
 	[[ $(jq -r '.[0].cpu' "$WORK/top") =~ ^[0-9]+m$ ]]
