@@ -100,7 +100,12 @@ running() { # FILTER: container $ID runs
 	run rt start "$ID" 3>&-
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"poststart hook #1"* ]]
-	[ "$(rt state "$ID" | jq -r .status)" = stopped ]
+	for _ in {1..100}; do # a killed process takes its moment to go
+		status=$(rt state "$ID" | jq -r .status)
+		[ "$status" != stopped ] || break
+		sleep 0.05
+	done
+	[ "$status" = stopped ]
 }
 
 @test "a pid of an earlier boot is nobody's" {

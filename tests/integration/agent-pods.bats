@@ -114,8 +114,9 @@ teardown() {
 	[ "$(pid "$A" s)" = "$s" ]
 	said "select(.reason == \"BackOff\" and .message == \"back-off 0.2s restarting failed container 'main'\")"
 	said "select(.reason == \"BackOff\" and .message == \"back-off 0.4s restarting failed container 'main'\")"
-	tell "log default $A main previous"
-	eventually said 'select(.kind == "log" and .text == "run")'
+	# Asked again and again: between two attempts there is none before the last.
+	ran_before() { tell "log default $A main previous"; said 'select(.kind == "log" and .text == "run")'; }
+	eventually ran_before
 	# The attempt that runs and the one before, no more.
 	[ "$(find "$STUBE_DATA/agent/containers" -maxdepth 1 -name "$A-0-*" | wc -l)" -le 2 ]
 	tell "forget $A"
