@@ -45,7 +45,7 @@ teardown() { pods_teardown; }
 	[ "$(pid "$A" 0)" = "$p" ]
 	# Its end is seen through the new one.
 	kill -9 "$p"
-	eventually status_is "$A" '.containerStatuses[0] | "\(.restartCount) \(.lastState.terminated.exitCode)"' "1 137"
+	eventually status_is "$A" '.containerStatuses[0] | "\(.restartCount) \(.lastState.terminated.exitCode) \(.state | has("running"))"' "1 137 true"
 	s=$(pid "$A" s)
 	kill -9 "$(monitor_pid "$A" s)"
 	tell "exec default $A main echo alive"
