@@ -127,6 +127,14 @@ static void keys_of_pod(struct cache *c, struct entry *e, key_fn *fn)
 	}
 }
 
+/* No uid is empty. */
+#define NO_OWNER ""
+
+static bool may_be_loose(enum kind_id kind)
+{
+	return kind == KIND_POD || kind == KIND_REPLICASET;
+}
+
 /* Everything that an entry is found by. */
 static void keys_of(struct cache *c, struct entry *e, key_fn *fn)
 {
@@ -141,6 +149,9 @@ static void keys_of(struct cache *c, struct entry *e, key_fn *fn)
 	if (m->namespace && JOIN(key, m->namespace, e->kind->plural, m->name))
 		fn(&c->by_namespace, key, e);
 	if (owner && JOIN(key, owner->uid, e->kind->plural, m->namespace, m->name))
+		fn(&c->by_owner, key, e);
+	if (!owner && may_be_loose(e->kind->id) &&
+	    JOIN(key, NO_OWNER, e->kind->plural, m->namespace, m->name))
 		fn(&c->by_owner, key, e);
 	if (e->kind->id == KIND_POD)
 		keys_of_pod(c, e, fn);
@@ -425,6 +436,16 @@ void cache_each_on_node(const struct cache *c, const char *node, cache_each_fn *
 void cache_each_owned(const struct cache *c, const char *owner_uid, cache_each_fn *fn, void *user)
 {
 	each_of(&c->by_owner, owner_uid, NULL, fn, user);
+}
+
+void cache_each_loose(const struct cache *c, enum kind_id kind, const char *namespace, cache_each_fn *fn,
+		      void *user)
+{
+	struct each each = { fn, user };
+	char key[KEY_MAX];
+
+	if (JOIN(key, NO_OWNER, kinds[kind].plural, namespace, ""))
+		index_each(&c->by_owner, key, NULL, each_entry, &each);
 }
 
 void cache_each_mounting(const struct cache *c, const char *namespace, const char *claim, cache_each_fn *fn,

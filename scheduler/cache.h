@@ -39,6 +39,10 @@ void cache_each_from(const struct cache *c, enum kind_id kind, const char *names
 /* Indexes: Pods bound to a node; objects whose controller has that uid; Pods that mount a claim. */
 void cache_each_on_node(const struct cache *c, const char *node, cache_each_fn *fn, void *user);
 void cache_each_owned(const struct cache *c, const char *owner_uid, cache_each_fn *fn, void *user);
+/* Those of a kind in a namespace that no controller has: who makes such objects may take them as its own. Of
+ * Pods and ReplicaSets only. */
+void cache_each_loose(const struct cache *c, enum kind_id kind, const char *namespace, cache_each_fn *fn,
+		      void *user);
 void cache_each_mounting(const struct cache *c, const char *namespace, const char *claim, cache_each_fn *fn, void *user);
 size_t cache_count(const struct cache *c, enum kind_id kind);
 /* Anything at all in that namespace. */

@@ -50,21 +50,10 @@ bool collect_is_orphaned(const struct cache *cache, const struct object *object)
 	return m->owners.count > 0;
 }
 
-static bool lost_its_node(struct collector *c, const struct entry *e)
-{
-	const char *node = e->kind->id == KIND_POD ? pod_of(e)->spec.node_name : NULL;
-
-	return node && *node && !cache_get(c->s->cache, KIND_NODE, NULL, node);
-}
-
 static void look_at_object(struct collector *c, struct run *r, const struct entry *e)
 {
-	static const int64_t at_once = 0;
-
-	if (lost_its_node(c, e))
-		run_delete(r, e->object, &at_once, NULL);
 	/* Marked, and its last user may be gone by now; of Namespaces see below. */
-	else if (e->kind->id == KIND_CLAIM && is_leaving(e))
+	if (e->kind->id == KIND_CLAIM && is_leaving(e))
 		run_delete(r, e->object, NULL, NULL);
 	else if (!is_leaving(e) && collect_is_orphaned(c->s->cache, e->object))
 		run_delete(r, e->object, NULL, NULL);
@@ -243,7 +232,7 @@ static void look_at_new(struct collector *c, const struct entry *e)
 {
 	if (e->kind->id == KIND_NAMESPACE && is_leaving(e))
 		run_look(&c->controller, KEY_NAMESPACE, e->object->metadata.name);
-	if (e->object->metadata.owners.count > 0 || e->kind->id == KIND_POD || e->kind->id == KIND_CLAIM)
+	if (e->object->metadata.owners.count > 0 || e->kind->id == KIND_CLAIM)
 		look_at_one(e, c);
 }
 
@@ -255,8 +244,6 @@ static void look_at_gone(struct collector *c, const struct entry *e)
 	cache_each_owned(c->s->cache, e->object->metadata.uid, look_at_one, c);
 	if (room && is_leaving(room))
 		run_look(&c->controller, KEY_NAMESPACE, namespace);
-	if (e->kind->id == KIND_NODE)
-		cache_each_on_node(c->s->cache, e->object->metadata.name, look_at_one, c);
 }
 
 static void on_change(const struct entry *before, const struct entry *after, uint64_t revision UNUSED,

@@ -152,6 +152,82 @@ void run_delete(struct run *r, const struct object *object, const int64_t *grace
 	sent(t, objects_delete(r->controller->objects, kind_of(object), m->namespace, m->name, &how, &w));
 }
 
+/* ---- taking what nobody has ---- */
+
+/* Who takes, and which very object. */
+struct taking {
+	const struct entry *owner;
+	const char *uid;
+};
+
+static err *change_owner(struct arena *arena, struct object *draft, const void *value)
+{
+	const struct taking *t = value;
+	const struct meta *owner = &t->owner->object->metadata;
+	struct meta *m = &draft->metadata;
+	struct owner_reference *items;
+
+	if (!str_equal(m->uid, t->uid) || m->deletion.nsec || meta_controller(m))
+		return err_new(ESTALE, "%s '%s' is not to be taken any more", kind_of(draft)->plural,
+			       m->name);
+	TRY_ALLOC(arena, items, arena_array(arena, m->owners.count + 1, sizeof(*items)));
+	if (m->owners.count)
+		memcpy(items, m->owners.items, m->owners.count * sizeof(*items));
+	items[m->owners.count++] = (struct owner_reference){
+		.api_version = t->owner->kind->api_version,
+		.kind = t->owner->kind->name,
+		.name = owner->name,
+		.uid = owner->uid,
+		.controller = true,
+		.block_owner_deletion = true,
+	};
+	m->owners.items = items;
+	return NULL;
+}
+
+struct adoption {
+	struct run *run;
+	const struct label_selector *selector;
+	const struct entry **found;
+	size_t count, cap;
+};
+
+/* A look takes so many; the next look goes on. */
+enum { ADOPT_MAX = 500 };
+
+static bool gather_loose(const struct entry *e, void *user)
+{
+	struct adoption *a = user;
+
+	if (!e->object->metadata.deletion.nsec &&
+	    label_selector_matches(a->selector, &e->object->metadata.labels))
+		a->found[a->count++] = e;
+	return a->count < a->cap;
+}
+
+size_t run_adopt(struct run *r, const struct cache *cache, enum kind_id kind,
+		 const struct label_selector *selector)
+{
+	const struct entry *found[ADOPT_MAX];
+	struct adoption a = { r, selector, found, 0, ADOPT_MAX };
+
+	cache_each_loose(cache, kind, r->subject->object->metadata.namespace, gather_loose, &a);
+	for (size_t i = 0; i < a.count; i++) {
+		struct taking *t = arena_alloc(r->arena, sizeof(*t));
+		if (!t)
+			return i;
+		*t = (struct taking){ r->subject, found[i]->object->metadata.uid };
+		run_change(r, found[i]->object, NULL, change_owner, t, NULL);
+	}
+	return a.count;
+}
+
+bool run_is_let_go(const struct entry *before, const struct entry *after)
+{
+	return !meta_controller(&after->object->metadata) &&
+	       (!before || meta_controller(&before->object->metadata));
+}
+
 /* ---- keys ---- */
 
 err *run_key(struct arena *arena, const struct meta *meta, const char **ret)

@@ -1,6 +1,7 @@
 /* scheduler/control.h: how controllers write: a run looks at one key and may write several objects; the key is held until all of
  * them are answered, so that the next run sees in the cache what this one did. What fails is tried again later. */
 #pragma once
+#include "api/selector.h"
 #include "scheduler/objects.h"
 #include "scheduler/worklist.h"
 
@@ -37,6 +38,14 @@ void run_change(struct run *r, const struct object *object, const char *subresou
 		const void *value, const struct run_told *told);
 /* This very object (UID). grace as delete_options. */
 void run_delete(struct run *r, const struct object *object, const int64_t *grace, const struct run_told *told);
+
+/* Make the subject the controller of those of a kind in its namespace that have none, that its selector
+ * takes, and that are not on their way out. How many were asked for: their owner shows in the next look. */
+size_t run_adopt(struct run *r, const struct cache *cache, enum kind_id kind,
+		 const struct label_selector *selector);
+/* Whether a change left an object without a controller that had one, or is new without one. before may be
+ * NULL. */
+bool run_is_let_go(const struct entry *before, const struct entry *after);
 
 /* "NAMESPACE/NAME", as worklists have it. In the arena. */
 err *run_key(struct arena *arena, const struct meta *meta, const char **ret) MUST_CHECK;

@@ -68,36 +68,21 @@ static err *read_state(struct deployments *c, struct run *r, struct rollout_stat
 	*ret = (struct rollout_state){
 		.deployment = d, .sets = g.sets, .count = g.count, .now = clock_real()
 	};
+	const struct owner_reference *owner = taken ? meta_controller(&taken->object->metadata) : NULL;
 	ret->name_taken =
-		taken && !rollout_is_current(d, (const struct replicaset *)(const void *)taken->object);
+		taken && (!owner || !str_equal(owner->uid, d->metadata.uid) ||
+			  !rollout_is_current(d, (const struct replicaset *)(const void *)taken->object));
 	return NULL;
 }
 
 /* ---- what is done ---- */
-
-static err *set_pair(struct arena *arena, struct string_map *map, const char *key, const char *value)
-{
-	struct string_pair *items;
-
-	TRY_ALLOC(arena, items, arena_array(arena, map->count + 1, sizeof(*items)));
-	if (map->count)
-		memcpy(items, map->items, map->count * sizeof(*items));
-	map->items = items;
-	for (size_t i = 0; i < map->count; i++)
-		if (str_equal(items[i].key, key)) {
-			items[i].value = value;
-			return NULL;
-		}
-	items[map->count++] = (struct string_pair){ key, value };
-	return NULL;
-}
 
 static err *set_revision(struct arena *arena, struct object *draft, int64_t revision)
 {
 	const char *text;
 
 	TRY_ALLOC(arena, text, arena_printf(arena, "%lld", (long long)revision));
-	return set_pair(arena, &draft->metadata.annotations, ANNOTATION_REVISION, text);
+	return rollout_set_pair(arena, &draft->metadata.annotations, ANNOTATION_REVISION, text);
 }
 
 static void scaled(struct run *r, const char *name, int32_t from, int32_t to)
@@ -125,7 +110,8 @@ static err *change_mark(struct arena *arena, struct object *draft, const void *v
 
 	TRY(set_revision(arena, draft, m->revision));
 	((struct replicaset *)(void *)draft)->spec.min_ready_seconds = m->min_ready;
-	return m->cause ? set_pair(arena, &draft->metadata.annotations, ANNOTATION_CAUSE, m->cause) : NULL;
+	return m->cause ? rollout_set_pair(arena, &draft->metadata.annotations, ANNOTATION_CAUSE, m->cause)
+			: NULL;
 }
 
 static err *change_revision(struct arena *arena, struct object *draft, const void *value)
@@ -212,6 +198,9 @@ static err *look(struct deployments *c, struct run *r)
 	struct rollout_state state;
 	struct rollout_plan *plan;
 
+	/* Sets that `delete --cascade=orphan` left; they count in the next look. */
+	if (run_adopt(r, c->s->cache, KIND_REPLICASET, &deployment_of(r->subject)->spec.selector))
+		return NULL;
 	TRY_ALLOC(r->arena, plan, arena_alloc(r->arena, sizeof(*plan)));
 	TRY(read_state(c, r, &state));
 	TRY(rollout_plan(r->arena, &state, plan));
@@ -272,6 +261,30 @@ static void look_at_pods(struct deployments *c, const struct object *pod)
 		look_at_owner(c, set->object);
 }
 
+struct loose {
+	struct deployments *c;
+	const struct entry *set;
+};
+
+static bool look_if_selected(const struct entry *e, void *user)
+{
+	struct loose *v = user;
+
+	if (label_selector_matches(&deployment_of(e)->spec.selector, &v->set->object->metadata.labels))
+		run_look(&v->c->controller, e->object->metadata.namespace, e->object->metadata.name);
+	return true;
+}
+
+/* A ReplicaSet that nobody controls (any more). */
+static void look_who_takes(struct deployments *c, const struct entry *before, const struct entry *after)
+{
+	struct loose v = { c, after };
+
+	if (after && run_is_let_go(before, after))
+		cache_each(c->s->cache, KIND_DEPLOYMENT, after->object->metadata.namespace, look_if_selected,
+			   &v);
+}
+
 static void on_change(const struct entry *before, const struct entry *after, uint64_t revision UNUSED,
 		      void *user)
 {
@@ -280,9 +293,10 @@ static void on_change(const struct entry *before, const struct entry *after, uin
 
 	if (e->kind->id == KIND_DEPLOYMENT)
 		run_look(&c->controller, e->object->metadata.namespace, e->object->metadata.name);
-	else if (e->kind->id == KIND_REPLICASET)
+	else if (e->kind->id == KIND_REPLICASET) {
 		look_at_owner(c, e->object);
-	else if (e->kind->id == KIND_POD)
+		look_who_takes(c, before, after);
+	} else if (e->kind->id == KIND_POD)
 		look_at_pods(c, e->object);
 }
 

@@ -13,18 +13,24 @@ bool nodes_has_loss(const struct object *object)
 	return false;
 }
 
+int64_t node_loss_time(const struct pod *pod, int64_t lost, int64_t margin)
+{
+	int64_t grace = pod->spec.grace_seconds;
+
+	/* Its agent began to end it before, with this much time. */
+	if (pod->metadata.deletion_grace)
+		grace = MAX(grace, *pod->metadata.deletion_grace);
+	return lost + grace * (int64_t)NSEC_PER_SEC + margin;
+}
+
 enum loss_action node_loss_action(const struct pod *pod, int64_t lost, int64_t margin, int64_t now,
 				  int64_t *ret_at)
 {
 	const char *policy = pod_on_node_loss(pod);
-	int64_t grace = pod->spec.grace_seconds;
 
 	if (pod_is_over(pod) || str_equal(policy, "keep"))
 		return LOSS_NOTHING;
-	/* Its agent began to end it before, with this much time. */
-	if (pod->metadata.deletion_grace)
-		grace = MAX(grace, *pod->metadata.deletion_grace);
-	*ret_at = lost + grace * (int64_t)NSEC_PER_SEC + margin;
+	*ret_at = node_loss_time(pod, lost, margin);
 	if (*ret_at > now)
 		return LOSS_WAIT;
 	/* Who deleted it wants no other state than that it is gone. */

@@ -303,6 +303,54 @@ static void look(struct nodes *c, struct run *r)
 		worklist_add_at(c->controller.list, r->key, v.again);
 }
 
+/* ---- a Node that was deleted, with Pods that are bound to it ---- */
+
+static bool found_pod(const struct entry *e UNUSED, void *user)
+{
+	*(bool *)user = true;
+	return false;
+}
+
+static void pod_told_gone(struct run *r, const struct entry *pod)
+{
+	objects_event(r->controller->objects, pod->object, true, "NodeGone",
+		      "Node %s has been deleted: the Pod is given up", pod_of(pod)->spec.node_name);
+}
+
+static bool gone_pod(const struct entry *e, void *user)
+{
+	static const struct run_told told = { pod_told_gone, NULL };
+	static const int64_t at_once = 0;
+	struct visit *v = user;
+	int64_t at = pod_is_over(pod_of(e)) ? v->now : node_loss_time(pod_of(e), v->since, v->c->margin);
+
+	if (at > v->now)
+		look_again(v, at);
+	else
+		run_delete(v->run, e->object, &at_once, &told);
+	return true;
+}
+
+/* Its agent may live: it holds its Lease, and makes the Node anew. Once the Lease has run out the time of a
+ * lost node passes, and then the Pods go, whatever their policy says: a machine that is not coming back keeps
+ * nothing. */
+static void look_gone(struct nodes *c, struct run *r, const char *name)
+{
+	struct visit v = { .c = c, .run = r, .now = clock_boot() };
+
+	if (cache_get(c->s->cache, KIND_LEASE, LEASE_NAMESPACE, name)) {
+		silence_end(c, name);
+		return;
+	}
+	v.since = silence_begin(c, name, v.now + c->lease)->lost;
+	if (v.since > v.now)
+		v.again = v.since;
+	else
+		cache_each_on_node(c->s->cache, name, gone_pod, &v);
+	if (v.again)
+		worklist_add_at(c->controller.list, r->key, v.again);
+}
+
 static void on_key(const char *key, void *user)
 {
 	struct nodes *c = user;
@@ -310,8 +358,11 @@ static void on_key(const char *key, void *user)
 	const char *name = run_name(key, namespace);
 	const struct entry *e = cache_get(c->s->cache, KIND_NODE, NULL, name);
 	struct run *r = NULL;
+	bool pods = false;
 
-	if (!e) {
+	if (!e)
+		cache_each_on_node(c->s->cache, name, found_pod, &pods);
+	if (!e && !pods) {
 		silence_end(c, name);
 		worklist_forget(c->controller.list, key);
 		return;
@@ -322,7 +373,10 @@ static void on_key(const char *key, void *user)
 		worklist_failed(c->controller.list, key);
 		return;
 	}
-	look(c, r);
+	if (e)
+		look(c, r);
+	else
+		look_gone(c, r, name);
 	run_end(r, NULL);
 }
 
@@ -352,6 +406,15 @@ static bool look_at(const struct entry *e, void *user)
 	return true;
 }
 
+static bool look_at_its_node(const struct entry *pod, void *user)
+{
+	const char *name = pod_of(pod)->spec.node_name;
+
+	if (name && *name)
+		run_look(&((struct nodes *)user)->controller, NULL, name);
+	return true;
+}
+
 err *nodes_new(struct scheduler *s, struct nodes **ret)
 {
 	struct nodes *c = calloc(1, sizeof(*c));
@@ -370,6 +433,8 @@ err *nodes_new(struct scheduler *s, struct nodes **ret)
 		return e;
 	}
 	cache_each(s->cache, KIND_NODE, NULL, look_at, c);
+	/* Of Nodes that are gone, too. */
+	cache_each(s->cache, KIND_POD, NULL, look_at_its_node, c);
 	*ret = c;
 	return NULL;
 }

@@ -11,6 +11,10 @@ struct scheduler;
 /* By name; NULL and nodes that are not there are not lost. */
 bool nodes_is_lost(struct scheduler *s, const char *name);
 
+/* Until when a Pod of a lost node may still run, when its agent lives: its grace period and the margin have
+ * passed then. */
+int64_t node_loss_time(const struct pod *pod, int64_t lost, int64_t margin);
+
 enum loss_action { LOSS_NOTHING, LOSS_WAIT, LOSS_REPLACE, LOSS_STOP };
 /* What is to be done now with a Pod of a lost node (design, decision 14).
  *   lost    when its lease had run out; now: both of clock_boot()

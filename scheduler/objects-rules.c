@@ -7,6 +7,7 @@
 
 #include "api/claim.h"
 #include "api/deployment.h"
+#include "api/event.h"
 #include "api/lease.h"
 #include "api/namespace.h"
 #include "base/clock.h"
@@ -147,6 +148,26 @@ static err *create_claim(struct job *j, struct object *object)
 	return NULL;
 }
 
+/* Events go when they are old: one from the future would stay for ever. A client's clock may be a little
+ * ahead. */
+static err *clamp_event(struct job *j, struct object *object)
+{
+	struct event *event = (struct event *)(void *)object;
+	int64_t latest = clock_real() + 60 * (int64_t)NSEC_PER_SEC;
+
+	(void)j;
+	event->first.nsec = MIN(event->first.nsec, latest);
+	event->last.nsec = MIN(event->last.nsec, latest);
+	event->event_time.nsec = MIN(event->event_time.nsec, latest);
+	return NULL;
+}
+
+static err *update_event(struct job *j, const struct object *now, struct object *object)
+{
+	(void)now;
+	return clamp_event(j, object);
+}
+
 static err *check_selector(const struct label_selector *selector, const struct pod_template *template)
 {
 	if (label_selector_is_empty(selector))
@@ -280,7 +301,7 @@ static const struct strategy strategies[KIND_COUNT] = {
 	[KIND_NODE]       = { false, NULL,              NULL,              NULL },
 	[KIND_POD]        = { true,  create_pod,        update_pod,        status_pod },
 	[KIND_CLAIM]      = { false, create_claim,      update_claim,      NULL },
-	[KIND_EVENT]      = { false, NULL,              NULL,              NULL },
+	[KIND_EVENT]      = { false, clamp_event,       update_event,      NULL },
 	[KIND_DEPLOYMENT] = { true,  create_deployment, update_deployment, NULL },
 	[KIND_REPLICASET] = { true,  create_replicaset, update_replicaset, NULL },
 	[KIND_LEASE]      = { false, lease_prepare,     update_lease,      NULL },

@@ -50,10 +50,13 @@ static void count_one(const struct replica *r, const struct pod_template *templa
 	if (!since)
 		return;
 	c->ready++;
-	if (min_ready == 0 || since + min_ready <= now)
+	/* Times are the agent's: one may be far in the future. */
+	if (min_ready == 0 || now - since >= min_ready) {
 		c->available++;
-	else if (!c->again || since + min_ready < c->again)
-		c->again = since + min_ready;
+		return;
+	}
+	int64_t at = since > INT64_MAX - min_ready ? INT64_MAX : since + min_ready;
+	c->again = c->again ? MIN(c->again, at) : at;
 }
 
 void replicas_count(const struct replicas *pods, const struct pod_template *template, int32_t min_ready,
@@ -95,13 +98,57 @@ static int order(const void *left, const void *right)
 	return strcmp(p->metadata.name, q->metadata.name);
 }
 
-static size_t count_beside(const struct candidate *all, size_t count, const struct pod *pod)
+static const char *node_name(const struct candidate *c)
 {
-	size_t beside = 0;
+	return is_bound(c->pod) ? c->pod->spec.node_name : "";
+}
 
-	for (size_t i = 0; i < count && is_bound(pod); i++)
-		beside += str_equal(all[i].pod->spec.node_name, pod->spec.node_name);
-	return beside;
+static int by_node(const void *left, const void *right)
+{
+	return strcmp(node_name(left), node_name(right));
+}
+
+/* Sorted by node once: a set may have a hundred thousand Pods, and all on one node. */
+static void count_beside(struct candidate *all, size_t count)
+{
+	qsort(all, count, sizeof(*all), by_node);
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && by_node(&all[i], &all[end]) == 0; end++)
+			;
+		for (size_t k = i; k < end; k++)
+			all[k].beside = is_bound(all[k].pod) ? end - i : 0;
+	}
+}
+
+/* ---- when the next is made ---- */
+
+/* Pods of its template that failed within moments of their creation, NodeLost apart. */
+static bool failed_at_once(const struct pod *pod, int64_t now)
+{
+	return pod->status.phase == POD_FAILED && !str_equal(pod->status.reason, REASON_NODE_LOST) &&
+	       now - pod->metadata.creation.nsec < REPLICAS_FAILURES_COUNT;
+}
+
+int64_t replicas_pause(const struct replicaset *set, const struct replicas *pods, int64_t now)
+{
+	int64_t newest = 0, pause = REPLICAS_PAUSE_FIRST;
+	size_t failed = 0;
+
+	for (size_t i = 0; i < pods->count; i++) {
+		const struct pod *pod = pods->items[i].pod;
+		if (!failed_at_once(pod, now))
+			continue;
+		failed++;
+		newest = MAX(newest, pod->metadata.creation.nsec);
+	}
+	if (!failed)
+		return 0;
+	/* As often as all that are wanted have failed. */
+	for (size_t wave = failed / (size_t)MAX(set->spec.replicas, 1);
+	     wave > 1 && pause < REPLICAS_PAUSE_MAX; wave--)
+		pause *= 2;
+	/* The creation time has whole seconds, and clocks may have been set back. */
+	return MIN(newest, now) + MIN(pause, REPLICAS_PAUSE_MAX);
 }
 
 err *replicas_plan(struct arena *arena, const struct replicaset *set, const struct replicas *pods,
@@ -114,14 +161,18 @@ err *replicas_plan(struct arena *arena, const struct replicaset *set, const stru
 	replicas_count(pods, &set->spec.template, set->spec.min_ready_seconds, now, &ret->counts);
 	if (ret->counts.replicas <= set->spec.replicas) {
 		ret->create = set->spec.replicas - ret->counts.replicas;
+		int64_t at = ret->create ? replicas_pause(set, pods, now) : 0;
+		if (at > now) {
+			ret->create = 0;
+			ret->counts.again = ret->counts.again ? MIN(ret->counts.again, at) : at;
+		}
 		return NULL;
 	}
 	TRY_ALLOC(arena, all, arena_array(arena, pods->count, sizeof(*all)));
 	for (size_t i = 0; i < pods->count; i++)
 		if (replica_counts(&pods->items[i]))
 			all[count++].pod = pods->items[i].pod;
-	for (size_t i = 0; i < count; i++)
-		all[i].beside = count_beside(all, count, all[i].pod);
+	count_beside(all, count);
 	qsort(all, count, sizeof(*all), order);
 	ret->delete_count = count - (size_t)set->spec.replicas;
 	TRY_ALLOC(arena, ret->delete, arena_array(arena, ret->delete_count, sizeof(const struct pod *)));

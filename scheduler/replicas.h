@@ -31,6 +31,14 @@ bool replica_counts(const struct replica *r);
 void replicas_count(const struct replicas *pods, const struct pod_template *template, int32_t min_ready, int64_t now,
 		    struct replica_counts *ret);
 
+/* Pods that fail as soon as they are bound (a node that cannot run them) are not made anew as fast as that:
+ * the next one comes 10 s after the newest that failed, twice as late each time that all have failed, up to 5
+ * minutes. Failures of the last 10 minutes count. Wall clock, ns; 0 or a time that has passed: at once. */
+#define REPLICAS_PAUSE_FIRST	(10 * (int64_t)1000000000)
+#define REPLICAS_PAUSE_MAX	(300 * (int64_t)1000000000)
+#define REPLICAS_FAILURES_COUNT (600 * (int64_t)1000000000)
+int64_t replicas_pause(const struct replicaset *set, const struct replicas *pods, int64_t now);
+
 struct replicas_plan {
 	int32_t create;
 	const struct pod **delete;

@@ -9,7 +9,7 @@
 #include "scheduler/nodes.h"
 #include "scheduler/replicas.h"
 
-/* Pods made in one look; the next look makes the rest. After a failure one is tried. */
+/* Pods made or deleted in one look; the next look goes on. After a failure one is made. */
 enum { BURST_MAX = 500 };
 
 struct replicasets {
@@ -147,10 +147,13 @@ static err *look(struct replicasets *c, struct run *r)
 	struct replicas pods;
 	struct replicas_plan plan;
 
+	/* What was taken is counted in the next look. */
+	if (run_adopt(r, c->s->cache, KIND_POD, &set->spec.selector))
+		return NULL;
 	TRY(replicasets_pods(c->s, r->arena, set->metadata.uid, &pods));
 	TRY(replicas_plan(r->arena, set, &pods, now, &plan));
 	TRY(make_pods(r, plan.create));
-	for (size_t i = 0; i < plan.delete_count; i++)
+	for (size_t i = 0; i < MIN(plan.delete_count, (size_t)BURST_MAX); i++)
 		run_delete(r, (const struct object *)(const void *)plan.delete[i], NULL, &told);
 	if (plan.counts.again)
 		worklist_add_at(c->controller.list, r->key, clock_boot() + plan.counts.again - now);
@@ -188,6 +191,30 @@ static void look_at_owner(struct replicasets *c, const struct entry *pod)
 		run_look(&c->controller, pod->object->metadata.namespace, owner->name);
 }
 
+struct loose {
+	struct replicasets *c;
+	const struct entry *pod;
+};
+
+static bool look_if_selected(const struct entry *set, void *user)
+{
+	struct loose *v = user;
+
+	if (label_selector_matches(&set_of(set)->spec.selector, &v->pod->object->metadata.labels))
+		run_look(&v->c->controller, set->object->metadata.namespace, set->object->metadata.name);
+	return true;
+}
+
+/* A Pod that nobody controls (any more): one that was let go may be taken again. */
+static void look_who_takes(struct replicasets *c, const struct entry *before, const struct entry *after)
+{
+	struct loose v = { c, after };
+
+	if (after && run_is_let_go(before, after))
+		cache_each(c->s->cache, KIND_REPLICASET, after->object->metadata.namespace, look_if_selected,
+			   &v);
+}
+
 static bool pod_on_node(const struct entry *pod, void *user)
 {
 	look_at_owner(user, pod);
@@ -202,6 +229,7 @@ static void on_change(const struct entry *before, const struct entry *after, uin
 
 	if (e->kind->id == KIND_POD) {
 		look_at_owner(c, e);
+		look_who_takes(c, before, after);
 	} else if (e->kind->id == KIND_REPLICASET) {
 		run_look(&c->controller, e->object->metadata.namespace, e->object->metadata.name);
 	} else if (e->kind->id == KIND_NODE) {

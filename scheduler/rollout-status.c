@@ -120,7 +120,10 @@ static err *progress(struct arena *arena, const struct rollout_state *state, str
 	if (was_paused)
 		return say_progress(arena, state, s, CONDITION_UNKNOWN, "DeploymentResumed",
 				    "Deployment is resumed");
-	if (plan->create)
+	/* Said once; a set that cannot be made runs into the deadline. */
+	bool told = was && str_equal(was->reason, "NewReplicaSetCreated") &&
+		    d->status.observed_generation == s->observed_generation;
+	if (plan->create && !told)
 		return say_progress(arena, state, s, CONDITION_TRUE, "NewReplicaSetCreated",
 				    arena_printf(arena, "Created new replica set \"%s\"",
 						 rollout_set_name(arena, d, state->name_taken)));

@@ -74,7 +74,12 @@ const char *rollout_set_name(struct arena *arena, const struct deployment *d, bo
 {
 	const char *hash = hash_text(arena, d, taken);
 
-	return hash ? arena_printf(arena, "%.230s-%s", d->metadata.name, hash) : NULL;
+	if (!hash)
+		return NULL;
+	/* Taken by another's set, too: long names are cut, so the Deployment's own uid tells them apart. */
+	return taken ? arena_printf(arena, "%.220s-%s-%.8s", d->metadata.name, hash,
+				    d->metadata.uid ? d->metadata.uid : "")
+		     : arena_printf(arena, "%.230s-%s", d->metadata.name, hash);
 }
 
 /* ---- rows ---- */
@@ -339,15 +344,20 @@ err *rollout_plan(struct arena *arena, const struct rollout_state *state, struct
 
 /* ---- the new set ---- */
 
-static err *add_pair(struct arena *arena, struct string_map *map, const char *key, const char *value)
+err *rollout_set_pair(struct arena *arena, struct string_map *map, const char *key, const char *value)
 {
 	struct string_pair *items;
 
 	TRY_ALLOC(arena, items, arena_array(arena, map->count + 1, sizeof(*items)));
 	if (map->count)
 		memcpy(items, map->items, map->count * sizeof(*items));
-	items[map->count] = (struct string_pair){ key, value };
-	*map = (struct string_map){ items, map->count + 1 };
+	map->items = items;
+	for (size_t i = 0; i < map->count; i++)
+		if (str_equal(items[i].key, key)) {
+			items[i].value = value;
+			return NULL;
+		}
+	items[map->count++] = (struct string_pair){ key, value };
 	return NULL;
 }
 
@@ -376,14 +386,14 @@ err *rollout_set(struct arena *arena, const struct rollout_state *state, const s
 	TRY_ALLOC(arena, set->metadata.name, rollout_set_name(arena, d, state->name_taken));
 	set->metadata.owners.items = owner;
 	set->metadata.owners.count = 1;
-	TRY(add_pair(arena, &set->metadata.annotations, ANNOTATION_REVISION, revision));
+	TRY(rollout_set_pair(arena, &set->metadata.annotations, ANNOTATION_REVISION, revision));
 	if (cause)
-		TRY(add_pair(arena, &set->metadata.annotations, ANNOTATION_CAUSE, cause));
+		TRY(rollout_set_pair(arena, &set->metadata.annotations, ANNOTATION_CAUSE, cause));
 	set->spec.template = d->spec.template;
-	TRY(add_pair(arena, &set->spec.template.metadata.labels, LABEL_TEMPLATE_HASH, hash));
+	TRY(rollout_set_pair(arena, &set->spec.template.metadata.labels, LABEL_TEMPLATE_HASH, hash));
 	set->metadata.labels = set->spec.template.metadata.labels;
 	set->spec.selector = d->spec.selector;
-	TRY(add_pair(arena, &set->spec.selector.match_labels, LABEL_TEMPLATE_HASH, hash));
+	TRY(rollout_set_pair(arena, &set->spec.selector.match_labels, LABEL_TEMPLATE_HASH, hash));
 	set->spec.replicas = plan->create_replicas;
 	set->spec.min_ready_seconds = d->spec.min_ready_seconds;
 	*ret = set;

@@ -15,7 +15,7 @@ struct rollout_state {
 	const struct rollout_set *sets;
 	size_t count;
 	int64_t now;      /* wall clock, ns */
-	bool name_taken;  /* a ReplicaSet of the short name is there, of another template */
+	bool name_taken;  /* a ReplicaSet of the short name is there, of another template or another's */
 };
 
 struct rollout_scale {
@@ -42,8 +42,12 @@ err *rollout_plan(struct arena *arena, const struct rollout_state *state, struct
 /* The ReplicaSet that a plan creates. In the arena; texts borrowed. */
 err *rollout_set(struct arena *arena, const struct rollout_state *state, const struct rollout_plan *plan,
 		 const struct replicaset **ret) MUST_CHECK;
-/* Its name; taken: the longer one, for two templates whose short hashes are the same. In the arena, NULL without memory. */
+/* Its name; taken: the longer one, with a part of the Deployment's uid. In the arena, NULL without memory. */
 const char *rollout_set_name(struct arena *arena, const struct deployment *d, bool taken);
+
+/* One pair of labels or annotations, put or replaced: the map gets new items in the arena. */
+err *rollout_set_pair(struct arena *arena, struct string_map *map, const char *key,
+		      const char *value) MUST_CHECK;
 
 /* Whether a ReplicaSet was made for the Deployment's present template. */
 bool rollout_is_current(const struct deployment *d, const struct replicaset *set);

@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "api/deployment.h"
+#include "api/event.h"
 #include "api/lease.h"
 #include "base/log.h"
+#include "base/clock.h"
+#include "scheduler/collect.h"
 #include "scheduler/nodes.h"
 #include "scheduler/rollout.h"
 #include "scheduler/scheduler.h"
@@ -423,11 +426,45 @@ static void test_pods_leave_a_node_that_gets_a_taint_or_goes(void **state)
 	for (size_t i = 0; i < p.count; i++)
 		leaving += p.items[i]->metadata.deletion.nsec != 0;
 	assert_int_equal(leaving, 2);
+	/* Its agent may live: until its Lease, their grace and the margin have passed they are there. */
 	delete_now(&w, KIND_NODE, NULL, "a");
+	loop_pass(w.s.loop, 70 * SECOND);
+	assert_int_equal(all_pods(&w).count, 4);
+	loop_pass(w.s.loop, 10 * SECOND);
 	p = all_pods(&w);
 	assert_int_equal(p.count, 2);
 	for (size_t i = 0; i < p.count; i++)
 		assert_null(p.items[i]->spec.node_name);
+}
+
+static void test_a_deleted_node_whose_agent_lives_keeps_its_pods(void **state)
+{
+	(void)state;
+	static const char *const policies[] = { "", "\"stube/on-node-loss\":\"keep\"" };
+
+	for (size_t n = 0; n < ARRAY_LEN(policies); n++) {
+		auto_world struct world w;
+
+		world_make(&w);
+		create_node(&w, "a");
+		create_lease(&w, "a");
+		create_deployment(&w, 2, policies[n]);
+		agent_runs(&w, "a");
+		delete_now(&w, KIND_NODE, NULL, "a");
+		loop_pass(w.s.loop, 10 * SECOND);
+		assert_int_equal(all_pods(&w).count, 2);
+		create_node(&w, "a"); /* its agent registers again */
+		assert_int_equal(all_pods(&w).count, 2);
+		assert_string_equal(all_pods(&w).items[0]->spec.node_name, "a");
+		assert_int_equal(count_events(&w, "NodeGone"), 0);
+		/* A scheduler that finds the Node gone knows of its Pods, too. */
+		delete_now(&w, KIND_NODE, NULL, "a");
+		world_close(&w);
+		world_open(&w);
+		loop_pass(w.s.loop, 100 * SECOND);
+		assert_null(all_pods(&w).items[0]->spec.node_name);
+		assert_int_equal(count_events(&w, "NodeGone"), 2);
+	}
 }
 
 /* ---- what is left behind ---- */
@@ -476,6 +513,107 @@ static void test_what_has_lost_its_owner_goes_and_what_was_let_go_stays(void **s
 	assert_int_equal(cache_count(w.s.cache, KIND_REPLICASET), 1);
 }
 
+static bool find_set(const struct entry *e, void *user)
+{
+	*(const struct entry **)user = e;
+	return false;
+}
+
+/* The ReplicaSet, where there is one. */
+static const struct meta *the_set(struct world *w)
+{
+	const struct entry *e = NULL;
+
+	cache_each(w->s.cache, KIND_REPLICASET, "default", find_set, &e);
+	assert_non_null(e);
+	return &e->object->metadata;
+}
+
+static void test_what_was_let_go_is_taken_by_who_selects_it(void **state)
+{
+	(void)state;
+	static const enum kind_id makers[] = { KIND_DEPLOYMENT, KIND_REPLICASET };
+	const struct delete_options how = { .orphan = true };
+
+	for (size_t n = 0; n < ARRAY_LEN(makers); n++) {
+		auto_world struct world w;
+
+		world_make(&w);
+		create_node(&w, "a");
+		create_lease(&w, "a");
+		create_deployment(&w, 2, "");
+		agent_runs(&w, "a");
+		const char *first = arena_strdup(w.arena, all_pods(&w).items[0]->metadata.uid);
+		const char *name =
+			makers[n] == KIND_DEPLOYMENT ? "web" : arena_strdup(w.arena, the_set(&w)->name);
+		WAIT(&w, objects_delete(w.s.objects, &kinds[makers[n]], "default", name, &how, &write));
+		if (makers[n] == KIND_DEPLOYMENT)
+			create_deployment(&w, 2, "");
+		loop_pass(w.s.loop, 2 * SECOND);
+		/* One set, the same Pods, and the Deployment is theirs. */
+		assert_int_equal(cache_count(w.s.cache, KIND_REPLICASET), 1);
+		assert_string_equal(meta_controller(the_set(&w))->uid, deployment(&w)->metadata.uid);
+		assert_int_equal(all_pods(&w).count, 2);
+		assert_string_equal(all_pods(&w).items[0]->metadata.uid, first);
+		assert_string_equal(meta_controller(&all_pods(&w).items[0]->metadata)->uid, the_set(&w)->uid);
+		assert_int_equal(deployment(&w)->status.available, 2);
+	}
+}
+
+static void test_a_deployment_whose_sets_name_is_anothers_makes_another_name(void **state)
+{
+	(void)state;
+	auto_world struct world w;
+
+	world_make(&w);
+	for (int i = 1; i <= 2; i++)
+		create(&w,
+		       arena_printf(
+			       w.arena,
+			       "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+			       "\"%0240d%d\"},\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{"
+			       "\"app\":\"web\"}},"
+			       "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{"
+			       "\"containers\":["
+			       "{\"name\":\"c\",\"image\":\"web:1\"}]}}}}",
+			       0, i));
+	assert_int_equal(cache_count(w.s.cache, KIND_REPLICASET), 2);
+	assert_int_equal(all_pods(&w).count, 2);
+}
+
+static void test_a_large_scale_down_goes_in_parts(void **state)
+{
+	(void)state;
+	auto_world struct world w;
+
+	world_make(&w);
+	create_deployment(&w, 1100, "");
+	loop_pass(w.s.loop, SECOND);
+	assert_int_equal(cache_count(w.s.cache, KIND_POD), 1100);
+	patch(&w, KIND_DEPLOYMENT, "web", NULL, "{\"spec\":{\"replicas\":3}}");
+	loop_pass(w.s.loop, SECOND);
+	assert_int_equal(cache_count(w.s.cache, KIND_POD), 3);
+}
+
+static void test_an_event_from_the_future_is_as_old_as_the_others(void **state)
+{
+	(void)state;
+	auto_world struct world w;
+
+	world_make(&w);
+	create(&w, "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"new\"},"
+		   "\"involvedObject\":{\"kind\":\"Pod\",\"name\":\"p\",\"namespace\":\"default\"},"
+		   "\"reason\":\"Test\",\"message\":\"m\",\"type\":\"Normal\",\"lastTimestamp\":\"2262-04-"
+		   "01T00:00:00Z\"}");
+	const struct event *e =
+		(const struct event *)(const void *)cache_get(w.s.cache, KIND_EVENT, "default", "new")
+			->object;
+	assert_true(collect_event_time(e) <= clock_real() + 61 * SECOND);
+	patch(&w, KIND_EVENT, "new", NULL, "{\"lastTimestamp\":\"2262-04-01T00:00:00Z\"}");
+	e = (const struct event *)(const void *)cache_get(w.s.cache, KIND_EVENT, "default", "new")->object;
+	assert_true(collect_event_time(e) <= clock_real() + 61 * SECOND);
+}
+
 static void test_old_events_go(void **state)
 {
 	(void)state;
@@ -512,6 +650,11 @@ int main(void)
 		cmocka_unit_test(test_stopped_pods_are_not_replaced_until_the_node_is_back),
 		cmocka_unit_test(test_after_a_restart_no_node_is_lost_early),
 		cmocka_unit_test(test_pods_leave_a_node_that_gets_a_taint_or_goes),
+		cmocka_unit_test(test_a_deleted_node_whose_agent_lives_keeps_its_pods),
+		cmocka_unit_test(test_what_was_let_go_is_taken_by_who_selects_it),
+		cmocka_unit_test(test_a_deployment_whose_sets_name_is_anothers_makes_another_name),
+		cmocka_unit_test(test_a_large_scale_down_goes_in_parts),
+		cmocka_unit_test(test_an_event_from_the_future_is_as_old_as_the_others),
 		cmocka_unit_test(test_a_namespace_is_emptied_and_goes),
 		cmocka_unit_test(test_what_has_lost_its_owner_goes_and_what_was_let_go_stays),
 		cmocka_unit_test(test_old_events_go),

@@ -1,6 +1,8 @@
 /* tests/unit/scheduler/replicas_test.c: counting a ReplicaSet's Pods, choosing which go, making new ones. */
 #include "scheduler/replicas.h"
 
+#include <unistd.h>
+
 #include "tests/unit/scheduler/rollout-make.h"
 
 /* "NAME NODE STATE...": node "-": not bound; states: ready=SECONDS ago, old=SECONDS since creation, deleted,
@@ -148,6 +150,87 @@ static void test_what_is_missing_is_made_and_surplus_goes_in_order(void **state)
 	}
 }
 
+static void test_pods_that_fail_at_once_are_made_anew_ever_later(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		int32_t wanted;
+		const char *pods[10];
+		int32_t create;
+		int64_t again; /* seconds from now */
+	} rows[] = {
+		{ "the first failure", 1, { "a n failed old=3" }, 0, 7 },
+		{ "its time is over", 1, { "a n failed old=10" }, 1, 0 },
+		{ "the second in a row", 1, { "a n failed old=3", "b n failed old=14" }, 0, 17 },
+		{ "the third", 1, { "a n failed old=1", "b n failed old=30", "c n failed old=60" }, 0, 39 },
+		{ "one of many", 3, { "a n", "b n", "c n failed old=2" }, 0, 8 },
+		{ "all of many, once",
+		  3,
+		  { "a n failed old=2", "b n failed old=2", "c n failed old=2" },
+		  0,
+		  8 },
+		{ "at most five minutes",
+		  1,
+		  { "a n failed old=1", "b n failed old=2", "c n failed old=3", "d n failed old=4",
+		    "e n failed old=5", "f n failed old=6", "g n failed old=7" },
+		  0,
+		  299 },
+		{ "long ago", 1, { "a n failed old=601", "b n failed old=700" }, 1, 0 },
+		{ "stopped with its node, which is back", 1, { "a n back old=3" }, 1, 0 },
+		{ "from a clock that was ahead", 1, { "a n failed old=0" }, 0, 10 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_arena struct arena *arena = NULL;
+		struct replicas pods;
+		struct replicas_plan plan;
+
+		assert_ok(arena_new(1 << 20, &arena));
+		read_pods(arena, rows[i].pods, &pods);
+		assert_ok(replicas_plan(arena, make_set(arena, rows[i].wanted, 0), &pods, NOON, &plan));
+		assert_int_equal(plan.create, rows[i].create);
+		assert_int_equal(plan.counts.again, rows[i].again ? NOON + rows[i].again * SECOND : 0);
+	}
+}
+
+/* Counting each Pod's neighbours by looking at all would take minutes here. */
+static void test_a_large_set_on_one_node_is_scaled_down_at_once(void **state)
+{
+	(void)state;
+	enum { MANY = 100000 };
+	auto_arena struct arena *arena = NULL;
+	struct replicas_plan plan;
+	struct replicas pods = { .count = MANY };
+
+	assert_ok(arena_new(512 << 20, &arena));
+	pods.items = arena_array(arena, MANY, sizeof(*pods.items));
+	for (size_t i = 0; i < MANY; i++)
+		pods.items[i].pod =
+			make_pod(arena, arena_printf(arena, "p-%zu", i), "n", NOON - 1000 * SECOND);
+	alarm(60);
+	assert_ok(replicas_plan(arena, make_set(arena, 1, 0), &pods, NOON, &plan));
+	alarm(0);
+	assert_int_equal(plan.delete_count, MANY - 1);
+}
+
+static void test_a_pod_ready_since_the_future_is_not_available_yet(void **state)
+{
+	(void)state;
+	auto_arena struct arena *arena = NULL;
+	struct replicas pods;
+	struct replica_counts c;
+
+	assert_ok(arena_new(1 << 20, &arena));
+	read_pods(arena, (const char *const[]){ "a n ready=1", NULL }, &pods);
+	((struct condition *)(uintptr_t)condition_find(&pods.items[0].pod->status.conditions, "Ready"))
+		->transition.nsec = INT64_MAX - 1;
+	replicas_count(&pods, NULL, INT32_MAX, NOON, &c);
+	assert_int_equal(c.ready, 1);
+	assert_int_equal(c.available, 0);
+	assert_int_equal(c.again, INT64_MAX);
+}
+
 static void test_a_new_pod_is_the_templates_and_owned(void **state)
 {
 	(void)state;
@@ -173,6 +256,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pods_are_counted_by_what_they_are),
 		cmocka_unit_test(test_what_is_missing_is_made_and_surplus_goes_in_order),
+		cmocka_unit_test(test_pods_that_fail_at_once_are_made_anew_ever_later),
+		cmocka_unit_test(test_a_large_set_on_one_node_is_scaled_down_at_once),
+		cmocka_unit_test(test_a_pod_ready_since_the_future_is_not_available_yet),
 		cmocka_unit_test(test_a_new_pod_is_the_templates_and_owned),
 	};
 

@@ -462,7 +462,25 @@ static void test_a_taken_name_gives_a_longer_one(void **state)
 	const char *usual = rollout_set_name(w.arena, w.d, false),
 		   *longer = rollout_set_name(w.arena, w.d, true);
 	assert_true(str_starts_with(longer, usual));
-	assert_int_equal(strlen(longer), strlen("web-") + 16);
+	/* Sixteen digits, and the Deployment's own: "d-1". */
+	assert_int_equal(strlen(longer), strlen("web-") + 16 + strlen("-d-1"));
+}
+
+static void test_a_hash_label_of_the_template_is_replaced(void **state)
+{
+	(void)state;
+	auto_world struct world w;
+	const struct replicaset *set;
+
+	world_make(&w, 1, "");
+	assert_ok(rollout_set_pair(w.arena, &w.d->spec.template.metadata.labels, LABEL_TEMPLATE_HASH, "abc"));
+	const struct rollout_state state_now = { .deployment = w.d, .now = NOON };
+	assert_ok(rollout_plan(w.arena, &state_now, &w.plan));
+	assert_ok(rollout_set(w.arena, &state_now, &w.plan, &set));
+	assert_int_equal(set->spec.template.metadata.labels.count, 2);
+	assert_string_not_equal(string_map_get(&set->spec.template.metadata.labels, LABEL_TEMPLATE_HASH),
+				"abc");
+	assert_true(label_selector_matches(&set->spec.selector, &set->spec.template.metadata.labels));
 }
 
 static void test_a_plan_that_changes_nothing_says_nothing_new(void **state)
@@ -564,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_paused_in_the_middle_gives_the_difference_to_the_youngest),
 		cmocka_unit_test(test_the_first_plan_makes_a_set_with_everything_on_it),
 		cmocka_unit_test(test_a_taken_name_gives_a_longer_one),
+		cmocka_unit_test(test_a_hash_label_of_the_template_is_replaced),
 		cmocka_unit_test(test_a_plan_that_changes_nothing_says_nothing_new),
 		cmocka_unit_test(test_a_complete_rollout_has_no_deadline_any_more),
 		cmocka_unit_test(test_a_rollout_is_looked_at_again_when_its_time_is_over),
