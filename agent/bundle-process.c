@@ -1,5 +1,6 @@
 /* agent/bundle-process.c: whom the container runs as, what it runs, in which environment. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "agent/bundle-internal.h"
 #include "base/strv.h"
@@ -224,6 +225,22 @@ static err *capabilities(struct arena *arena, const struct pod_capabilities *pod
 	return NULL;
 }
 
+static err *stand(struct arena *arena, const struct standing *standing, struct oci_process *p)
+{
+	int32_t *score;
+
+	if (!standing)
+		return NULL;
+	TRY_ALLOC(arena, score, arena_alloc(arena, sizeof(*score)));
+	*score = standing->oom_score;
+	p->oom_score_adj = score;
+	TRY_ALLOC(arena, p->rlimits.items, arena_alloc(arena, sizeof(*p->rlimits.items)));
+	p->rlimits.items[0] =
+		(struct oci_rlimit){ RLIMIT_NOFILE, standing->files_hard, standing->files_soft };
+	p->rlimits.count = 1;
+	return NULL;
+}
+
 static const char *stop_signal(const struct bundle_input *in)
 {
 	const char *wanted = string_map_get(&in->pod->metadata.annotations, POD_STOP_SIGNAL);
@@ -247,6 +264,7 @@ err *bundle_process(struct arena *arena, const struct bundle_input *in, struct b
 	TRY(command(arena, in, &env, &p->args));
 	TRY(copy_strings(arena, &env, &p->env));
 	TRY(capabilities(arena, &c->security.capabilities, user.uid == 0, &p->capabilities));
+	TRY(stand(arena, in->standing, p));
 	p->terminal = c->tty;
 	p->user.uid = ret->uid = user.uid;
 	p->user.gid = ret->gid = user.gid;

@@ -6,6 +6,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "agent/standing.h"
 #include "api/pod.h"
 #include "base/arena.h"
 #include "base/err.h"
@@ -50,6 +51,7 @@ struct bundle_input {
 	const struct bundle_claim *claims;
 	size_t claim_count;
 	const char *cgroups_path;        /* NULL: no cgroup */
+	const struct standing *standing; /* NULL: as the caller's own, see agent/standing.h */
 	bool no_weights;                 /* the machine's cgroups have no controller `cpu`: see agent/cgroup.h */
 };
 

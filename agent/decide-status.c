@@ -198,29 +198,12 @@ static err *conditions(struct arena *arena, const struct decide_input *in, const
 	return set(arena, s, "Ready", all && !in->deleted, in->deleted && all ? "PodTerminating" : why, wall);
 }
 
-/* Kubernetes' classes: limits for all and nothing beyond what is requested, none at all, or something between. */
-static const char *qos_class(const struct pod *pod)
-{
-	bool any = false, guaranteed = true;
-
-	for (size_t i = 0; i < pod->spec.containers.count; i++) {
-		const struct pod_resources *r = &pod->spec.containers.items[i].resources;
-		const struct quantity *limits[] = { &r->limits.cpu, &r->limits.memory };
-		const struct quantity *requests[] = { &r->requests.cpu, &r->requests.memory };
-		for (size_t j = 0; j < 2; j++) {
-			any |= limits[j]->given || requests[j]->given;
-			guaranteed &= limits[j]->given &&
-				      (!requests[j]->given || requests[j]->milli == limits[j]->milli);
-		}
-	}
-	return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
-}
-
 err *decide_status(struct arena *arena, const struct decide_input *in, const struct decision *d,
 		   const struct pod_status *before, int64_t wall, struct pod_status *ret)
 {
 	size_t count = in->pod->spec.containers.count;
-	struct pod_status s = { .qos_class = qos_class(in->pod), .observed_generation = in->pod->metadata.generation };
+	struct pod_status s = { .qos_class = pod_qos_class(&in->pod->spec),
+				.observed_generation = in->pod->metadata.generation };
 
 	TRY_ALLOC(arena, s.containers.items, arena_array(arena, count, sizeof(*s.containers.items)));
 	s.containers.count = count;

@@ -279,6 +279,7 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 		.dir = path,
 		.resolv_conf = wants_resolv_conf(m->request),
 		.cgroups_path = m->record.cgroups_path,
+		.standing = m->request->standing,
 		.no_weights = !cgroup_has("cpu"),
 	};
 	if (!m->input.volumes_dir)

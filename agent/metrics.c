@@ -152,8 +152,8 @@ static void write_operations(const struct metrics *m, const struct pods_count *c
 		uint64_t done, failed;
 	} rows[] = {
 		{ "exec", m->execs, m->exec_failures },
-		{ "pull_image", c->pulls, 0 },
-		{ "start_container", c->started, 0 },
+		{ "pull_image", c->pulls, c->pull_failures },
+		{ "start_container", c->started + c->start_failures, c->start_failures },
 		/* Whatever failed on the way to a running container: pulls, creates, starts. */
 		{ "sync_pod", c->started + c->failures, c->failures },
 	};
@@ -165,10 +165,8 @@ static void write_operations(const struct metrics *m, const struct pods_count *c
 	head(out, "kubelet_runtime_operations_errors_total", "counter",
 	     "Operations that failed; sync_pod counts failed pulls, creates and starts.");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (rows[i].failed > 0 || str_equal(rows[i].type, "sync_pod") ||
-		    str_equal(rows[i].type, "exec"))
-			str_addf(out, "kubelet_runtime_operations_errors_total{operation_type=\"%s\"} %llu\n",
-				 rows[i].type, (unsigned long long)rows[i].failed);
+		str_addf(out, "kubelet_runtime_operations_errors_total{operation_type=\"%s\"} %llu\n",
+			 rows[i].type, (unsigned long long)rows[i].failed);
 }
 
 /* ---- containers ---- */
@@ -382,7 +380,7 @@ static void write_agent(const struct metrics *m, const struct pods_count *c, str
 	plain(out, "stube_agent_adopted_total", "counter",
 	      "Containers that ran already when the agent was started.", (double)c->adopted);
 	plain(out, "stube_agent_container_restarts_total", "counter", "Containers that were started again.",
-	      c->restarts);
+	      (double)c->restarted);
 	plain(out, "stube_agent_image_pull_bytes_total", "counter", "Bytes of images that were pulled.",
 	      (double)c->pull_bytes);
 	plain(out, "stube_agent_lease_seconds_left", "gauge",

@@ -195,6 +195,10 @@ static void tell_event(const struct pod *pod, bool warning, const char *reason, 
 	struct node_pods *n = user;
 	struct out_item item = about_pod(OUT_EVENT, pod);
 
+	/* Events are the API's for an hour; the log has the story for longer. */
+	(warning ? log_warning : log_info)("pod", "namespace", pod->metadata.namespace, "pod",
+					   pod->metadata.name, "uid", pod->metadata.uid, "reason", reason,
+					   "message", message ? message : "", NULL);
 	item.warning = warning;
 	item.reason = strdup(reason);
 	item.body = strdup(message ? message : "");
@@ -308,6 +312,10 @@ static void tell_status(const struct pod *pod, const struct pod_status *status, 
 
 	if (status->phase == POD_RUNNING)
 		metrics_running(n->agent->metrics, pod->metadata.uid);
+	/* Found in the records, and the API has not told us of it yet: since when it has been ready we learn
+	 * only then. */
+	if (!find_known(n, pod->metadata.uid))
+		return;
 	auto_err err *e = report_status(&body, &kinds[KIND_POD], pod->metadata.uid, status);
 	if (e) {
 		log_err(e);

@@ -250,6 +250,7 @@ void pods_fetch_finished(struct job *j)
 	}
 	if (j->error) {
 		p->totals.failures++;
+		p->totals.pull_failures++;
 		f->retry_at = clock_boot() + decide_backoff(++f->failures, p->o.backoff_first, p->o.backoff_max);
 		for_users(f, failed, j);
 		return;

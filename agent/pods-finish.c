@@ -178,8 +178,10 @@ static void looked(struct entry *e, struct job *j)
 			j->last[i] = (struct decide_end){ 0 };
 		}
 		take_seen(w, &j->seen[i]);
-		if (!e->looked && i > 0 && w->now.state == DECIDE_RUNNING)
+		if (!e->looked && i > 0 && w->now.state == DECIDE_RUNNING) {
 			e->p->totals.adopted++;
+			log_info("adopted", "uid", e->uid, "container", pods_container_name(w), NULL);
+		}
 	}
 	e->looked = true;
 }
@@ -212,6 +214,7 @@ static void container_made(struct entry *e, struct job *j)
 		w->retry_at = 0;
 		pods_watched_problem(w, NULL, NULL);
 		e->p->totals.started++;
+		e->p->totals.restarted += w->attempt > 1;
 		pods_event(e, false, "Started", "started container '%s'", pods_container_name(w));
 		take_seen(w, &j->seen[0]);
 		return;
@@ -227,6 +230,7 @@ static void container_made(struct entry *e, struct job *j)
 	w->retry_at = clock_boot() + decide_backoff(++w->failures, e->p->o.backoff_first, e->p->o.backoff_max);
 	pods_watched_problem(w, j->error_reason, text.data);
 	e->p->totals.failures++;
+	e->p->totals.start_failures++;
 	pods_event(e, true, "Failed", "container '%s': %s", pods_container_name(w), text.data);
 }
 

@@ -13,7 +13,6 @@ void pods_counts(const struct pods *p, struct pods_count *ret)
 		for (size_t i = 0; i < e->count; i++) {
 			const struct watched *w = &e->containers[i];
 			ret->containers += w->now.state == DECIDE_RUNNING;
-			ret->restarts += w->attempt > 1 ? w->attempt - 1 : 0;
 			runs |= w->now.state == DECIDE_RUNNING;
 		}
 		ret->running += runs;

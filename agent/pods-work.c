@@ -296,6 +296,8 @@ static err *create_container(struct job *j, struct arena *arena, const char *nam
 	const struct image *image;
 	const struct pod *pod = j->object->pod;
 	struct pod without_status = *pod;
+	struct standing_limits limits;
+	struct standing standing;
 	const char *volumes;
 
 	without_status.status = (struct pod_status){ 0 };
@@ -304,14 +306,24 @@ static err *create_container(struct job *j, struct arena *arena, const char *nam
 	j->error_reason = PODS_IMAGE_LOST;
 	TRY(image_resolve(store, arena, j->image, NULL, &image));
 	j->error_reason = "CreateContainerError";
+	standing_limits(&limits);
+	standing_of(pod, (size_t)j->index, &limits, &standing);
 	const struct local_request request = {
-		.pod = &without_status, .container = (size_t)j->index, .name = name,
-		.store = store, .image = image,
+		.pod = &without_status,
+		.container = (size_t)j->index,
+		.name = name,
+		.store = store,
+		.image = image,
 		.image_text = pod->spec.containers.items[j->index].image,
 		.network = pod->spec.host_network ? BUNDLE_NET_HOST : BUNDLE_NET_JOIN,
-		.join = &sandbox->join, .ids = j->ids, .volumes_dir = volumes,
-		.claims = j->claims, .claim_count = j->claim_count,
-		.runtime = p->runtime, .cgroup_manager = p->cgroup_manager,
+		.join = &sandbox->join,
+		.ids = j->ids,
+		.volumes_dir = volumes,
+		.claims = j->claims,
+		.claim_count = j->claim_count,
+		.runtime = p->runtime,
+		.cgroup_manager = p->cgroup_manager,
+		.standing = &standing,
 		.log = { LOG_SIZE, LOG_FILES },
 	};
 	return local_create(p->local, &request, ret_sock);

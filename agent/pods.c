@@ -332,6 +332,12 @@ static err *want_known(struct entry *e, const struct pod *pod)
 	/* Out of contact, an end that was ordered stays ordered. */
 	e->dirty |= e->recorded && deleted && !e->deleted;
 	e->deleted |= deleted;
+	/* Since when its conditions are as they are is known to the API alone, after a restart of the agent.
+	 */
+	if (!e->confirmed) {
+		arena_free(TAKE(e->status_arena));
+		e->status = (struct pod_status){ 0 };
+	}
 	if (!e->confirmed || told_differs(e, pod))
 		str_clear(&e->told);
 	e->confirmed = true;

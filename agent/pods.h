@@ -77,8 +77,10 @@ int64_t pods_lease_end(const struct pods *p);
 void pods_address(struct pods *p, const char *address);
 
 struct pods_count {
-	unsigned pods, running, containers, restarts;
-	uint64_t adopted, started, pulls, pull_bytes, failures;
+	unsigned pods, running, containers;
+	/* Since the agent's start. failures: of everything on the way to a running container, those of pulls
+	 * and starts among them. */
+	uint64_t adopted, started, restarted, pulls, pull_bytes, failures, pull_failures, start_failures;
 };
 void pods_counts(const struct pods *p, struct pods_count *ret);
 

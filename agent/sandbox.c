@@ -97,8 +97,12 @@ err *sandbox_start(struct local *l, struct arena *arena, const struct sandbox_re
 {
 	struct pod pod = { 0 };
 	auto_close int sock = -1;
+	struct standing_limits limits;
+	struct standing standing;
 
 	TRY(sandbox_pod(arena, r, &pod));
+	standing_limits(&limits);
+	standing_of(r->pod, STANDING_SANDBOX, &limits, &standing);
 	struct local_request request = {
 		.pod = &pod,
 		.name = r->name,
@@ -108,6 +112,7 @@ err *sandbox_start(struct local *l, struct arena *arena, const struct sandbox_re
 		.network = r->pod->spec.host_network ? BUNDLE_NET_HOST : BUNDLE_NET_NEW,
 		.runtime = r->runtime,
 		.cgroup_manager = r->cgroup_manager,
+		.standing = &standing,
 		.log = { 1 << 20, 2 },
 	};
 	TRY(local_create(l, &request, &sock));

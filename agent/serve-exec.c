@@ -420,7 +420,7 @@ void serve_exec(struct node_agent *agent, struct server_request *r, char *const 
 		return;
 	}
 	log_info("command", "node", agent->name, "namespace", parts[0], "pod", parts[1], "container",
-		 parts[2], "user", request_peer(r)->name ? request_peer(r)->name : request_peer(r)->address,
-		 NULL);
+		 parts[2], "program", request_query(r, "command"), "user",
+		 request_peer(r)->name ? request_peer(r)->name : request_peer(r)->address, NULL);
 	relay_start(agent->loop, r, &o);
 }

@@ -230,5 +230,10 @@ const char *pod_on_node_loss(const struct pod *pod); /* "replace", "keep" or "st
 
 extern const struct type t_pod_spec, t_pod_status;
 
+/* Guaranteed: limits of processor and memory for all containers, and requests equal to them; best effort:
+ * none of either; else burstable. One of these very texts, so that they may be compared by address. */
+extern const char pod_guaranteed[], pod_burstable[], pod_best_effort[];
+const char *pod_qos_class(const struct pod_spec *spec);
+
 /* A name as Kubernetes allows them for objects: RFC 1123 label, at most 63 bytes. */
 bool pod_is_label(const char *text);

@@ -105,25 +105,6 @@ static err *create_namespace(struct job *j, struct object *object)
 	return NULL;
 }
 
-/* Requests and limits of all, equal: guaranteed; of none: best effort. As `kubectl describe` shows it. */
-static const char *qos_class(const struct pod_spec *spec)
-{
-	bool any = false, all = true;
-
-	for (size_t i = 0; i < spec->containers.count; i++) {
-		const struct pod_resources *r = &spec->containers.items[i].resources;
-		const struct quantity *const pairs[][2] = { { &r->limits.cpu, &r->requests.cpu },
-							    { &r->limits.memory, &r->requests.memory } };
-
-		for (size_t k = 0; k < ARRAY_LEN(pairs); k++) {
-			any = any || pairs[k][0]->given || pairs[k][1]->given;
-			all = all && pairs[k][0]->given &&
-			      (!pairs[k][1]->given || pairs[k][0]->milli == pairs[k][1]->milli);
-		}
-	}
-	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
-}
-
 static err *create_pod(struct job *j, struct object *object)
 {
 	struct pod *pod = (struct pod *)(void *)object;
@@ -133,7 +114,7 @@ static err *create_pod(struct job *j, struct object *object)
 		return err_new(EINVAL, "spec.nodeName: is written by the scheduler only; use a nodeSelector "
 				       "on " LABEL_HOSTNAME);
 	pod->status.phase = POD_PENDING;
-	pod->status.qos_class = qos_class(&pod->spec);
+	pod->status.qos_class = pod_qos_class(&pod->spec);
 	return NULL;
 }
 

@@ -121,10 +121,12 @@ static void counts(void)
 
 	pods_counts(pods, &c);
 	str_addf(&line,
-		 "{\"kind\":\"counts\",\"pods\":%u,\"running\":%u,\"containers\":%u,\"restarts\":%u,\"adopted\":%llu,"
+		 "{\"kind\":\"counts\",\"pods\":%u,\"running\":%u,\"containers\":%u,\"restarts\":%llu,"
+		 "\"adopted\":%llu,"
 		 "\"started\":%llu,\"pulls\":%llu,\"failures\":%llu}",
-		 c.pods, c.running, c.containers, c.restarts, (unsigned long long)c.adopted,
-		 (unsigned long long)c.started, (unsigned long long)c.pulls, (unsigned long long)c.failures);
+		 c.pods, c.running, c.containers, (unsigned long long)c.restarted,
+		 (unsigned long long)c.adopted, (unsigned long long)c.started, (unsigned long long)c.pulls,
+		 (unsigned long long)c.failures);
 	print(&line);
 }
 

@@ -85,10 +85,10 @@ gone() {
 
 node_ready() { [ "$(stube nodes --output json | jq -r --arg n "$1" '.items[] | select(.metadata.name == $n).status.conditions[] | select(.type == "Ready").status')" = True ]; }
 
-# Wait up to 20 seconds (or $WAIT) for a command to succeed.
+# Wait up to a minute (or $WAIT seconds) for a command to succeed.
 eventually() {
 	local i
-	for ((i = 0; i < ${WAIT:-20} * 10; i++)); do
+	for ((i = 0; i < ${WAIT:-60} * 10; i++)); do
 		"$@" > /dev/null 2>&1 && return 0
 		sleep 0.1
 	done

@@ -189,6 +189,11 @@ teardown() { cluster_teardown; }
 	apply web 'exec sleep 1000'
 	eventually runs web
 	pid=$(pid "$(uid_of web)" 0)
+	# Since when it has been ready is what rollouts count by: what the next agent tells of it changes nothing.
+	version=$(api GET "$PODS/web" | jq -r .metadata.resourceVersion)
+	told() { grep -c 'verb=patch resource=pods/status.* name=web' "$WORK/scheduler.log"; }
+	before=$(told)
+	sleep 1.1
 	agent_end
 	[ -d "/proc/$pid" ]
 	agent_start
@@ -201,6 +206,9 @@ teardown() { cluster_teardown; }
 	eventually agent_get /readyz
 	pod_is web '.status.containerStatuses[0].restartCount' 0
 	[ "$(exec_in web 'command=echo&command=still%20here')" = "still here" ]
+	told_again() { [ "$(told)" -ge $((before + 2)) ]; }
+	eventually told_again
+	[ "$(api GET "$PODS/web" | jq -r .metadata.resourceVersion)" = "$version" ]
 }
 
 @test "services go on while the scheduler is away, and what happened meanwhile is told when it is back" {
@@ -373,4 +381,15 @@ while True:
 	grep -qx 'kubelet_running_pods 1' "$WORK/metrics"
 	grep -qx 'kubelet_running_containers{container_state="running"} 1' "$WORK/metrics"
 	eventually grep -qE '^kubelet_pod_start_duration_seconds_count 1$' "$WORK/metrics"
+	grep -qx 'kubelet_runtime_operations_errors_total{operation_type="pull_image"} 0' "$WORK/metrics"
+	grep -qx 'kubelet_runtime_operations_errors_total{operation_type="start_container"} 0' "$WORK/metrics"
+	# A counter that Pods leave behind never falls.
+	apply again 'exit 3'
+	restarted() { agent_get /metrics | grep -qE '^stube_agent_container_restarts_total [1-9]'; }
+	eventually restarted
+	api DELETE "$PODS/again" > /dev/null
+	eventually no_pod again
+	restarted
+	# The log has the story of a Pod, too.
+	grep -q 'pod=again .*reason=Started' "$WORK/agent.log"
 }

@@ -60,6 +60,31 @@ teardown() {
 	eventually nothing_left
 }
 
+@test "a Pod's processes stand by their own class and not as the agent does: OOM score, open files" {
+	# As the service manager would give them to the agent.
+	ulimit -n 5000
+	echo 100 > /proc/$BASHPID/oom_score_adj
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE")"
+	tell "$(pod "$B" "$SERVE" '.spec.containers[0].resources = {requests: {memory: "2Gi"}}')"
+	eventually phase_is "$A" Running
+	eventually phase_is "$B" Running
+	files_of() { awk '/^Max open files/ { print $4, $5 }' "/proc/$1/limits"; }
+	[ "$(cat "/proc/$(pid "$A" 0)/oom_score_adj")" = 1000 ]
+	[ "$(files_of "$(pid "$A" 0)")" = '1024 5000' ]
+	share=$(awk '/^MemTotal/ { print int(1000 - 1000 * 2097152 / $2) }' /proc/meminfo)
+	score=$(cat "/proc/$(pid "$B" 0)/oom_score_adj")
+	[ "$score" -ge $((share - 1)) ] && [ "$score" -le $((share + 1)) ]
+	tell "exec default $A main cat /proc/self/oom_score_adj"
+	eventually said 'select(.kind == "exec" and .text == "1000\n")'
+	# Nobody can be protected better than this caller may.
+	[ "$(cat "/proc/$(pid "$A" s)/oom_score_adj")" -le 100 ]
+	tell "forget $A"
+	tell "forget $B"
+	eventually nothing_left
+}
+
 @test "with hostUsers a Pod has the node's ids; stube ps shows no container of Pods" {
 	driver_start
 	tell contact free

@@ -35,7 +35,7 @@ as_user() {
 @test "an ordinary user's agent runs, shows and ends Pods" {
 	run timeout 120 bash -c "$(declare -f as_user); $(declare -p WORK USER_ID ROOT); as_user '$(cat <<'END'
 		mkdir -m 700 "$STUBE_RUN" "$STUBE_DATA"
-		until_true() { for _ in $(seq 200); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done; echo "never: $*"; cat agent.log; exit 1; }
+		until_true() { for _ in $(seq 1200); do "$@" > /dev/null 2>&1 && return; sleep 0.05; done; echo "never: $*"; cat agent.log; exit 1; }
 		api() { curl -sS --fail-with-body --unix-socket "$STUBE_RUN/scheduler.sock" -X "$1" -H "Content-Type: application/json" ${3:+--data-binary "$3"} "http://localhost$2"; }
 		agent() { curl -sS --fail-with-body --unix-socket "$STUBE_RUN/agent.sock" "http://localhost$1"; }
 		stube image pack --quiet --entrypoint /bin/sh "$ROOT" localhost/t/sh:1 > /dev/null

@@ -75,7 +75,7 @@ events() { api GET /api/v1/namespaces/default/events | jq -r ".items[] | select(
 exec_in() {
 	local pod=$1 query=$2
 	shift 2
-	timeout 60 python3 tests/integration/exec-client.py "$@" "unix:$STUBE_RUN/agent.sock" "/exec/default/$pod/main?$query"
+	timeout 120 python3 tests/integration/exec-client.py "$@" "unix:$STUBE_RUN/agent.sock" "/exec/default/$pod/main?$query"
 }
 
 cluster_teardown() {
