@@ -126,7 +126,7 @@ teardown() { pods_teardown; }
 	[ "$status" -ne 0 ]
 }
 
-@test "a Pod that a record of version 1 tells of is adopted as it runs" {
+@test "a Pod that records of version 1 tell of is adopted as it runs" {
 	uid=0b9b8f0c-6d5e-4a3f-9d5d-0f6a4d7c2e11
 	claim='.metadata.uid = "'$uid'" | .spec.volumes = [{name: "data", persistentVolumeClaim: {claimName: "daten"}}] | .spec.containers[0].volumeMounts = [{name: "data", mountPath: "/data"}]'
 	driver_start
@@ -143,9 +143,21 @@ teardown() { pods_teardown; }
 	# What that release wrote, with this machine's boot and image.
 	jq -c --slurpfile now "$record" '.bootID = $now[0].bootID | .ids = $now[0].ids | .containers[0].imageDigest = $now[0].containers[0].imageDigest' tests/compat/pod-1/pod.json > "$WORK/old"
 	cp "$WORK/old" "$record"
+	# The same of the container, whose monitor runs on; and once more below, with a monitor that was killed.
+	container=$STUBE_DATA/agent/containers/$uid-0-3/container.json running=$STUBE_RUN/agent/containers/$uid-0-3/running.json
+	jq -c --slurpfile now "$container" '. + ($now[0] | {name, imageDigest, store, ids, runtime, runtimeArgs, cgroupsPath})' \
+		tests/compat/container-1/container.json > "$WORK/old"
+	cp "$WORK/old" "$container"
+	jq -c --slurpfile now "$running" '. + ($now[0] | {pid, birth, monitor, started}) | .tty = false' tests/compat/monitor-1/running.json > "$WORK/old"
+	cp "$WORK/old" "$running"
 	driver_start
 	tell counts
 	eventually said 'select(.kind == "counts" and .adopted == 1 and .started == 0)'
+	[ "$(pid $uid 0)" = "$p" ]
+	m=$(monitor_pid $uid 0)
+	kill -9 "$m"
+	new_monitor() { [ -n "$(monitor_pid $uid 0)" ] && [ "$(monitor_pid $uid 0)" != "$m" ]; }
+	eventually new_monitor
 	[ "$(pid $uid 0)" = "$p" ]
 	tell contact free
 	kill -9 "$p"
