@@ -14,6 +14,8 @@
 /* openat2(2) gives EAGAIN when a rename anywhere made ".." unsafe; a hostile container can keep that
  * up, so the tries are bounded. */
 #define EAGAIN_TRIES 128
+/* Links without target that are gone along, one frame of PATH_MAX bytes each. */
+#define LINKS_MAX 8
 
 static const uint64_t scope_flags[] = {
 	[PATH_IN_ROOT] = RESOLVE_IN_ROOT,
@@ -51,11 +53,34 @@ err *path_open(int root_fd, const char *path, enum path_scope scope, int flags, 
 	return NULL;
 }
 
-/* Open component `name` of `dir_fd` as a directory, making it when it is missing. Between the two
- * calls another process may put a link there: the second open resolves it inside the root again. */
-static err *enter(int root_fd, const char *sofar, mode_t mode, int parent_fd, const char *name,
-		  int *ret_fd)
+bool path_of_link(const char *path, int parent_fd, const char *name, char *out, size_t size)
 {
+	const char *slash = strrchr(path, '/');
+	size_t at = 0;
+	ssize_t n;
+
+	if (slash && (at = (size_t)(slash - path) + 1) >= size)
+		return false;
+	memcpy(out, path, at);
+	n = readlinkat(parent_fd, name, out + at, size - at);
+	if (n <= 0 || (size_t)n >= size - at)
+		return false;
+	out[at + (size_t)n] = '\0';
+	/* Not shortened: what ".." means is for the kernel to find out. */
+	if (out[at] == '/')
+		memmove(out, out + at, (size_t)n + 1);
+	return true;
+}
+
+static err *make_dirs(int root_fd, const char *path, mode_t mode, unsigned links, int *ret_fd);
+
+/* Open component `name` of `dir_fd` as a directory, making it when it is missing. Between the two
+ * calls another process may put a link there: the second open resolves it inside the root again. A link that
+ * leads nowhere gets what it leads to. */
+static err *enter(int root_fd, const char *sofar, mode_t mode, int parent_fd, const char *name,
+		  unsigned links, int *ret_fd)
+{
+	char target[PATH_MAX];
 	int fd = openat2_scoped(root_fd, sofar, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
 
 	if (fd < 0 && errno == ENOENT) {
@@ -63,13 +88,16 @@ static err *enter(int root_fd, const char *sofar, mode_t mode, int parent_fd, co
 			return err_errno("make directory '%s'", sofar);
 		fd = openat2_scoped(root_fd, sofar, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
 	}
+	if (fd < 0 && errno == ENOENT && links > 0 &&
+	    path_of_link(sofar, parent_fd, name, target, sizeof target))
+		return make_dirs(root_fd, target, mode, links - 1, ret_fd);
 	if (fd < 0)
 		return err_errno("open directory '%s'", sofar);
 	*ret_fd = fd;
 	return NULL;
 }
 
-err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd)
+static err *make_dirs(int root_fd, const char *path, mode_t mode, unsigned links, int *ret_fd)
 {
 	char sofar[PATH_MAX];
 	size_t len = 0;
@@ -91,7 +119,7 @@ err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd)
 		memcpy(sofar + len, p, n);
 		sofar[len + n] = '\0';
 		int next = -1;
-		TRY(enter(root_fd, sofar, mode, fd, sofar + len, &next));
+		TRY(enter(root_fd, sofar, mode, fd, sofar + len, links, &next));
 		len += n;
 		p += n;
 		fd_close(fd);
@@ -99,6 +127,11 @@ err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd)
 	}
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
+}
+
+err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd)
+{
+	return make_dirs(root_fd, path, mode, LINKS_MAX, ret_fd);
 }
 
 err *path_make_parent(int root_fd, const char *path, mode_t mode, int *ret_parent_fd,

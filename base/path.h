@@ -23,13 +23,17 @@ err *path_open(int root_fd, const char *path, enum path_scope scope, int flags, 
 
 /* Make the directories of `path` below `root_fd` that are missing, component by component from
  * descriptors, and open the last one (O_PATH | O_DIRECTORY). Symbolic links that lead to a directory
- * inside the root are followed, as PATH_IN_ROOT. */
+ * inside the root are followed, as PATH_IN_ROOT; where they lead to nothing, that is made, inside the root. */
 err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd) MUST_CHECK;
 
 /* Split into the parent, opened as path_make_dirs() does, and the last component. "/" and paths that
  * end in ".." are EINVAL. *ret_name points into `path`. Trailing slashes must be removed before. */
 err *path_make_parent(int root_fd, const char *path, mode_t mode, int *ret_parent_fd,
 		      const char **ret_name) MUST_CHECK;
+
+/* Where the link `path` leads, from the same root: `name` in `parent_fd` is its last component. The result
+ * may hold "..". False when it is no link, or does not fit. */
+bool path_of_link(const char *path, int parent_fd, const char *name, char *out, size_t size);
 
 /* "/proc/self/fd/N", for calls that know no descriptor. */
 #define PATH_FD_MAX 32

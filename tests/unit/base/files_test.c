@@ -103,9 +103,41 @@ static void test_a_file_in_the_way_is_an_error(void **state)
 
 	assert_ok(file_replace(root_fd, "file", "", 0, 0644));
 	assert_err_code(path_make_dirs(root_fd, "file/x", 0755, &fd), ENOTDIR);
-	assert_int_equal(symlinkat("nowhere", root_fd, "dangling"), 0);
-	assert_err_code(path_make_dirs(root_fd, "dangling", 0755, &fd), ENOENT);
-	assert_int_equal(faccessat(root_fd, "nowhere", F_OK, 0), -1);
+	/* Links in a ring, and more links to nothing than anybody has. */
+	assert_int_equal(symlinkat("ring", root_fd, "ring"), 0);
+	assert_err_code(path_make_dirs(root_fd, "ring", 0755, &fd), ELOOP);
+	for (int i = 0; i < 20; i++) {
+		char from[16], to[16];
+
+		snprintf(from, sizeof from, "l%d", i);
+		snprintf(to, sizeof to, "l%d", i + 1);
+		assert_int_equal(symlinkat(to, root_fd, from), 0);
+	}
+	assert_err_code(path_make_dirs(root_fd, "l0", 0755, &fd), ENOENT);
+}
+
+static void test_what_a_link_leads_to_is_made_inside_the_root(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *target, *link, *path, *made;
+	} rows[] = {
+		{ "nowhere", "relative", "relative/in", "nowhere/in" },
+		{ "/run/deep/er", "absolute", "/absolute", "run/deep/er" },
+		{ "../../../../outside", "up", "up/in", "outside/in" },
+		{ "../beside", "nowhere/link", "nowhere/link/in", "beside/in" },
+		{ "absolute2", "first", "first/x", "run2/x" },
+	};
+
+	assert_int_equal(symlinkat("/run2", root_fd, "absolute2"), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_close int fd = -1;
+
+		assert_int_equal(symlinkat(rows[i].target, root_fd, rows[i].link), 0);
+		assert_ok(path_make_dirs(root_fd, rows[i].path, 0755, &fd));
+		assert_int_equal(faccessat(root_fd, rows[i].made, F_OK, 0), 0);
+	}
+	assert_int_equal(faccessat(top_fd, "outside", F_OK, 0), -1);
 }
 
 static void test_parent_and_name_are_split(void **state)
@@ -325,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links_inside_the_root_are_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directories_are_made_inside_the_root_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_in_the_way_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_a_link_leads_to_is_made_inside_the_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parent_and_name_are_split, setup, teardown),
 		cmocka_unit_test(test_paths_are_cleaned_lexically),
 		cmocka_unit_test(test_names_are_one_plain_component),
