@@ -179,6 +179,32 @@ err *oci_resources_decode(struct arena *arena, const char *name, const char *tex
 	return NULL;
 }
 
+/* clang-format off */
+static const struct field mounts_document_fields[] = {
+	FIELD(struct oci_config, "mounts", mounts, t_oci_mounts, REQUIRED, NULL),
+	{0}
+};
+static const struct type t_mounts_document = OBJECT("document of mounts", struct oci_config, mounts_document_fields);
+/* clang-format on */
+
+err *oci_mounts_decode(struct arena *arena, const char *name, const char *text, size_t len,
+		       struct strv *warnings, const struct oci_config **ret)
+{
+	static const struct rule rules[] = { { "mounts", rules_of_mounts }, { 0 } };
+	struct decoder d = { .arena = arena, .name = name, .warnings = warnings };
+	struct json_member member = { "mounts", NULL };
+	json object = { .kind = JSON_OBJECT, .line = 1, .column = 1, .object = { &member, 1 } };
+	struct oci_config *config;
+	json *tree = NULL;
+
+	TRY_ALLOC(arena, config, arena_alloc(arena, sizeof *config));
+	TRY(json_parse(arena, name, text, len, &tree));
+	member.value = tree;
+	TRY(decode_tree(&d, &t_mounts_document, rules, tree->kind == JSON_ARRAY ? &object : tree, config));
+	*ret = config;
+	return NULL;
+}
+
 void oci_config_encode(struct str *out, const struct oci_config *config, unsigned indent)
 {
 	encode_text(out, &t_oci_config, config, indent);

@@ -434,6 +434,11 @@ err *oci_process_decode(struct arena *arena, const char *name, const char *text,
 err *oci_resources_decode(struct arena *arena, const char *name, const char *text, size_t len,
 			  struct strv *warnings, const struct oci_resources **ret) MUST_CHECK;
 
+/* The document of `mounts add`: an object with "mounts" as in config.json, or that array alone, as crun
+ * takes it. *ret has nothing but mounts. */
+err *oci_mounts_decode(struct arena *arena, const char *name, const char *text, size_t len,
+		       struct strv *warnings, const struct oci_config **ret) MUST_CHECK;
+
 /* Write a whole document, in the order of the tables; same input, same bytes. indent: spaces a
  * level, 0 for one line. A failure sticks to `out` (str_check()). */
 void oci_config_encode(struct str *out, const struct oci_config *config, unsigned indent);

@@ -59,7 +59,7 @@ static err *check_mount(const struct checker *c, const void *item)
 	TRY(check_text(c, m->source));
 	TRY(check_text(c, m->type));
 	TRY(check_text(c, m->label));
-	if (!m->destination || !m->label || m->kind > PLAN_MOUNT_REMOUNT ||
+	if (!m->destination || !m->label || m->kind > PLAN_MOUNT_REMOVE ||
 	    (m->kind == PLAN_MOUNT_FS && !m->type) ||
 	    (m->kind == PLAN_MOUNT_BIND && m->fd == PLAN_NO_FD && !m->source))
 		return err_new(EINVAL, "mount without what it needs");

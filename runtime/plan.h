@@ -66,6 +66,7 @@ enum plan_mount_kind {
 	PLAN_MOUNT_FS,      /* a new file system of `type` */
 	PLAN_MOUNT_BIND,    /* a tree: descriptor `fd`, else `source` of the child's own namespace */
 	PLAN_MOUNT_REMOUNT, /* change the attributes of what is mounted on the destination */
+	PLAN_MOUNT_REMOVE,  /* unmount the destination if it is the mount with the id `set` */
 };
 
 enum plan_mount_flag {

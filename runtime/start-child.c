@@ -71,8 +71,9 @@ static err *early_cgroup_namespace(void *data)
 static err *early_enter_init(void *data)
 {
 	struct start *s = data;
-	char name[] = "stube-init", create[] = "create", exec[] = "exec", number[16];
-	char *argv[] = { name, s->table == steps_exec ? exec : create, number, NULL };
+	char name[] = "stube-init", create[] = "create", exec[] = "exec", mounts[] = "mounts", number[16];
+	char *walk = s->table == steps_exec ? exec : s->table == steps_hotplug ? mounts : create;
+	char *argv[] = { name, walk, number, NULL };
 	char *env[] = { NULL };
 
 	/* The socket above the descriptors that the program inherits. */

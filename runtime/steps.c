@@ -74,6 +74,17 @@ const struct step steps_exec[] = {
 	{ STEP_EXEC,             STEP_CHILD,  0,                    "execute program",        "execve(2)" },
 	{0}
 };
+
+const struct step steps_hotplug[] = {
+	{ STEP_JOIN,             STEP_EARLY,  0,                    "join namespaces",        "setns(2) with one pidfd" },
+	{ STEP_FORK,             STEP_EARLY,  PLAN_FORK,            "enter pid namespace",    "pid_namespaces(7): a proc file system is that of its maker" },
+	{ STEP_ADOPT,            STEP_PARENT, PLAN_FORK,            "adopt child",            "clone(2) CLONE_PARENT" },
+	{ STEP_BECOME_ROOT,      STEP_EARLY,  PLAN_USER,            "become root",            "capabilities(7)" },
+	{ STEP_ENTER_INIT,       STEP_EARLY,  0,                    "execute stube-init",     "CVE-2019-5736, CVE-2016-9962" },
+	{ STEP_SEND_PLAN,        STEP_PARENT, 0,                    "send plan",              "descriptors only after the child cannot be traced" },
+	{ STEP_HOTPLUG,          STEP_CHILD,  0,                    "change mounts",          "in the container's mount namespace, by descriptors" },
+	{0}
+};
 /* clang-format on */
 
 /* What goes over the socket when ownership changes, or when a side gives up. */
@@ -173,6 +184,33 @@ err *walk_take_turn(struct walk *w, const char *what, size_t next)
 	if (m.next != next)
 		return err_new(EPROTO, "%s: other side is at row %u, this one at %zu", what, m.next,
 			       next);
+	return NULL;
+}
+
+err *walk_send_result(int sock, const void *bytes, size_t len)
+{
+	struct message m = { .next = STEP_COUNT };
+
+	if (len > sizeof m.text)
+		return err_new(EMSGSIZE, "result of %zu bytes", len);
+	memcpy(m.text, bytes, len);
+	return fd_send(sock, &m, MESSAGE_HEAD + len, NULL, 0);
+}
+
+err *walk_take_result(struct walk *w, void *bytes, size_t len)
+{
+	struct message m = { 0 };
+	ssize_t n = receive(w, &m);
+
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return err_new(EPIPE, "the other side ended unexpectedly");
+	if (n < 0)
+		return err_errno("receive result");
+	if ((size_t)n >= MESSAGE_HEAD && m.code)
+		return received_error(&m, (size_t)n);
+	if ((size_t)n != MESSAGE_HEAD + len || m.next != STEP_COUNT)
+		return err_new(EPROTO, "unexpected message");
+	memcpy(bytes, m.text, len);
 	return NULL;
 }
 

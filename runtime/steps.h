@@ -25,7 +25,7 @@ enum step_id {
 	STEP_KEYRING, STEP_LOOPBACK, STEP_NAMES, STEP_ROOT, STEP_MOUNTS, STEP_DEVICES, STEP_TERMINAL,
 	STEP_SYSCTL, STEP_HOOKS_RUNTIME, STEP_HOOKS_CONTAINER, STEP_PATHS, STEP_ROOT_READONLY,
 	STEP_PIVOT, STEP_STDIO, STEP_LABELS, STEP_SCHEDULING, STEP_USER, STEP_CWD, STEP_FIND_PROGRAM,
-	STEP_RECORD, STEP_HOOKS_START, STEP_SECCOMP, STEP_EXEC,
+	STEP_RECORD, STEP_HOOKS_START, STEP_SECCOMP, STEP_EXEC, STEP_HOTPLUG,
 	STEP_COUNT
 };
 
@@ -38,7 +38,7 @@ struct step {
 };
 
 /* Ended by a row without name. */
-extern const struct step steps_create[], steps_exec[], steps_start[];
+extern const struct step steps_create[], steps_exec[], steps_start[], steps_hotplug[];
 
 /* One side of a walk. */
 struct walk {
@@ -69,6 +69,11 @@ err *walk_take_turn(struct walk *w, const char *what, size_t next) MUST_CHECK;
  * seccomp filter has a listener it comes first, once: *ret_listener is set, wait again. */
 err *walk_wait_exec(struct walk *w, int *ret_listener) MUST_CHECK;
 err *walk_send_listener(int sock, int listener_fd) MUST_CHECK;
+
+/* What a child's last row found out: bytes, at most STEP_TEXT_MAX; its error may still follow
+ * (walk_wait_exec()). EPROTO when it is not `len` bytes. */
+err *walk_send_result(int sock, const void *bytes, size_t len) MUST_CHECK;
+err *walk_take_result(struct walk *w, void *bytes, size_t len) MUST_CHECK;
 
 /* Index of the row behind the one with `id`. */
 size_t steps_after(const struct step *table, enum step_id id);

@@ -49,12 +49,18 @@ err *init_find_program(void *data) MUST_CHECK;
 err *init_hooks_start(void *data) MUST_CHECK;
 err *init_seccomp(void *data) MUST_CHECK;
 err *init_exec(void *data) MUST_CHECK;
+err *init_hotplug(void *data) MUST_CHECK;
 
 /* Descriptors as the program inherits them. Called before the filter, which need not allow it. */
 err *release_fds(const struct init *init) MUST_CHECK;
 
 /* Shared between files: open the destination of a mount, a directory or a file, made when missing. */
 err *destination_open(int root, const char *path, bool directory, int *ret_fd) MUST_CHECK;
+
+/* Mount one row; *ret_tree is what is mounted now. */
+err *mount_row(struct init *init, const struct plan_mount *m, int *ret_tree) MUST_CHECK;
+/* "mounts[3]: bind '/srv' on '/data': ..." */
+err *mount_error(err *e, const struct plan *p, const struct plan_mount *m) MUST_CHECK;
 
 /* Try to enter process.cwd inside the root. */
 err *cwd_enter(struct init *init) MUST_CHECK;

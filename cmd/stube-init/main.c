@@ -2,6 +2,7 @@
  *
  *	stube-init create SOCKET   started by stube-runtime from a sealed memfd, in the new namespaces
  *	stube-init exec SOCKET     the same in a container that runs
+ *	stube-init mounts SOCKET   adds or removes mounts in a container that runs, then ends
  *	stube-init pause           a Pod's first process: holds its namespaces */
 #include <fcntl.h>
 #include <signal.h>
@@ -40,6 +41,7 @@ static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_HOOKS_START]     = init_hooks_start,
 	[STEP_SECCOMP]         = init_seccomp,
 	[STEP_EXEC]            = init_exec,
+	[STEP_HOTPLUG]         = init_hotplug,
 };
 /* clang-format on */
 
@@ -101,9 +103,8 @@ static err *walk_create(struct init *init, struct walk *w)
 	return walk_steps(w, steps_start, 0);
 }
 
-static err *enter(struct init *init)
+static err *enter(struct init *init, const struct step *table)
 {
-	const struct step *table = init->joined ? steps_exec : steps_create;
 	size_t send_plan = steps_after(table, STEP_SEND_PLAN) - 1;
 	struct plan *plan = NULL;
 	struct walk w = { .role = STEP_CHILD, .sock = init->sock, .run = rows, .data = init };
@@ -134,7 +135,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	init.sock = (int)sock;
-	init.joined = str_equal(argv[1], "exec");
+	const struct step *table = str_equal(argv[1], "exec")	? steps_exec :
+				   str_equal(argv[1], "mounts") ? steps_hotplug :
+								  steps_create;
+	init.joined = table != steps_create;
 	/* Processes of the container, or of others in the same pid namespace, must not trace us:
 	 * CVE-2016-9962. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -148,6 +152,6 @@ int main(int argc, char **argv)
 	umask(0);
 	setsid();
 	/* What went wrong has been sent; there is nobody else to tell. */
-	IGNORE(enter(&init));
+	IGNORE(enter(&init, table));
 	return 1;
 }

@@ -1,5 +1,6 @@
 /* cmd/stube-init/mounts.c: mounts of the plan, by descriptors of the new mount API only. */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -9,6 +10,8 @@
 #include "base/path.h"
 #include "cmd/stube-init/init.h"
 #include "runtime/kernel.h"
+
+#define LINKS_MAX 8
 
 /* What the file system itself says about a failure (fsopen(2), "message retrieval"). */
 static err *fs_error(int fs, const char *action, const char *what)
@@ -147,26 +150,39 @@ static err *source_tree(struct init *init, const struct plan_mount *m, int *ret_
 	return NULL;
 }
 
-static err *file_open(int root, const char *path, int *ret_fd)
+static err *file_open(int root, const char *path, unsigned links, int *ret_fd);
+
+/* A link in the image that leads to nothing gets what it leads to, inside the root: /etc/resolv.conf is such
+ * a link in many images. mknod(2) neither follows a link nor opens what another process put there. */
+static err *file_make(int root, const char *path, unsigned links, int *ret_fd)
 {
 	auto_close int parent = -1;
+	char target[PATH_MAX];
 	const char *name;
+
+	TRY(path_make_parent(root, path, 0755, &parent, &name));
+	if (mknodat(parent, name, S_IFREG | 0644, 0) < 0) {
+		if (errno != EEXIST)
+			return err_errno("make file '%s'", path);
+		if (links > 0 && path_of_link(path, parent, name, target, sizeof target))
+			return file_open(root, target, links - 1, ret_fd);
+	}
+	return path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
+}
+
+static err *file_open(int root, const char *path, unsigned links, int *ret_fd)
+{
 	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
 
 	if (!e || e->code != ENOENT)
 		return e;
 	err_free(e);
-	TRY(path_make_parent(root, path, 0755, &parent, &name));
-	int made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (made < 0)
-		return err_errno("make file '%s'", path);
-	fd_close(made);
-	return path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
+	return file_make(root, path, links, ret_fd);
 }
 
 err *destination_open(int root, const char *path, bool directory, int *ret_fd)
 {
-	return directory ? path_make_dirs(root, path, 0755, ret_fd) : file_open(root, path, ret_fd);
+	return directory ? path_make_dirs(root, path, 0755, ret_fd) : file_open(root, path, LINKS_MAX, ret_fd);
 }
 
 /* /proc and /sys: a link there would take masks, labels and sysctls somewhere else (CVE-2019-19921,
@@ -251,14 +267,34 @@ static err *remount(struct init *init, const struct plan_mount *m)
 			      m->propagation & ~(uint64_t)MS_REC);
 }
 
-static err *mount_one(struct init *init, const struct plan_mount *m)
+err *mount_row(struct init *init, const struct plan_mount *m, int *ret_tree)
 {
 	auto_close int tree = -1;
 
 	if (m->kind == PLAN_MOUNT_REMOUNT)
 		return remount(init, m);
 	TRY(source_tree(init, m, &tree));
-	return attach(init, m, tree);
+	TRY(attach(init, m, tree));
+	*ret_tree = TAKE_FD(tree);
+	return NULL;
+}
+
+err *mount_error(err *e, const struct plan *p, const struct plan_mount *m)
+{
+	static const char *const words[] = {
+		[PLAN_MOUNT_FS] = "mount",
+		[PLAN_MOUNT_BIND] = "bind",
+		[PLAN_MOUNT_REMOUNT] = "remount",
+		[PLAN_MOUNT_REMOVE] = "unmount",
+	};
+	const char *type = plan_string(p, m->type), *source = plan_string(p, m->source);
+	const char *what = m->kind == PLAN_MOUNT_FS ? type : m->kind == PLAN_MOUNT_BIND ? source : NULL;
+	const char *from = m->kind == PLAN_MOUNT_FS && source && !str_equal(source, type) ? source : NULL;
+
+	return err_wrap(e, "%s: %s %s%s%s%s%s%s%s'%s'", plan_string(p, m->label), words[m->kind],
+			what ? "'" : "", what ? what : "", what ? "'" : "", from ? " of '" : "",
+			from ? from : "", from ? "'" : "", what ? " on " : "",
+			plan_string(p, m->destination));
 }
 
 err *init_mounts(void *data)
@@ -268,13 +304,9 @@ err *init_mounts(void *data)
 	const struct plan_mount *mounts = plan_items(p, p->mounts);
 
 	for (uint32_t i = 0; i < p->mounts.count; i++) {
-		const struct plan_mount *m = &mounts[i];
-		const char *source = plan_string(p, m->source);
-		const char *type = plan_string(p, m->type);
+		auto_close int tree = -1;
 
-		TRY(err_wrap(mount_one(init, m), "%s: mount '%s' on '%s'", plan_string(p, m->label),
-			     m->kind == PLAN_MOUNT_FS && type ? type : source ? source : "",
-			     plan_string(p, m->destination)));
+		TRY(mount_error(mount_row(init, &mounts[i], &tree), p, &mounts[i]));
 	}
 	return NULL;
 }

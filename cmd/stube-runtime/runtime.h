@@ -54,4 +54,4 @@ err *runtime_each(struct arena *arena, const struct cli_context *c, bool regex,
 extern const struct cli_command cmd_create, cmd_run, cmd_start, cmd_exec;
 extern const struct cli_command cmd_state, cmd_list, cmd_kill, cmd_delete, cmd_ps, cmd_pause, cmd_resume;
 extern const struct cli_command cmd_spec, cmd_features;
-extern const struct cli_command cmd_update, cmd_events;
+extern const struct cli_command cmd_update, cmd_events, cmd_mounts;

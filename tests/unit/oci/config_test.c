@@ -529,6 +529,36 @@ static void test_what_the_specification_lets_pass_is_a_warning(void **state)
 					       "path, read as '/data'");
 }
 
+static void test_mounts_alone_are_a_document_too(void **state)
+{
+	(void)state;
+	static const struct row rows[] = {
+		{ "[{\"destination\":\"/a\",\"options\":[1]}]", "doc:1:33: mounts[0].options[0]: expected string, got number" },
+		{ "[{\"source\":\"x\"}]", "mounts[0].destination: required but missing" },
+		{ "[{\"destination\":\"/a\",\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]}]",
+		  "mounts[0]: uidMappings and gidMappings must be given together" },
+		{ "{}", "mounts: required but missing" },
+		{ "\"/a\"", "expected object, got string" },
+	};
+	static const char *const good[] = { "[{\"destination\":\"/a\"}]", "{\"mounts\":[{\"destination\":\"/a\"}]}" };
+	const struct oci_config *c;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_ok(oci_mounts_decode(arena, "doc", good[i], strlen(good[i]), &warnings, &c));
+		assert_int_equal(c->mounts.count, 1);
+		assert_string_equal(c->mounts.items[0].destination, "/a");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_err err *e = oci_mounts_decode(arena, "doc", rows[i].members, strlen(rows[i].members), &warnings, &c);
+		auto_str struct str text = STR_INIT(1024);
+
+		assert_non_null(e);
+		err_format(e, &text);
+		if (!strstr(text.data, rows[i].error))
+			fail_msg("%s: %s", rows[i].members, text.data);
+	}
+}
+
 static void test_engines_write_the_recursive_propagations_too(void **state)
 {
 	(void)state;
@@ -665,6 +695,7 @@ int main(void)
 		TEST(test_versions_are_semantic_and_of_major_one),
 		TEST(test_sections_of_other_systems_are_refused_by_name),
 		TEST(test_what_the_specification_lets_pass_is_a_warning),
+		TEST(test_mounts_alone_are_a_document_too),
 		TEST(test_engines_write_the_recursive_propagations_too),
 		TEST(test_a_joined_user_namespace_may_repeat_its_mappings),
 		TEST(test_errors_of_rules_name_line_and_column_too),
