@@ -131,6 +131,8 @@ static err *check_options(const struct oci_mount *m)
 	TRY(mount_spec_parse(m->options.items, m->options.count, &spec));
 	if (spec.remount)
 		return err_new(ENOTSUP, "options: 'remount' changes a mount instead of adding one");
+	if (spec.copy_link)
+		return err_new(ENOTSUP, "options: 'copy-symlink' makes a link instead of a mount");
 	if (spec.copy_up)
 		return err_new(ENOTSUP, "options: 'tmpcopyup' is for containers that do not run yet");
 	return NULL;

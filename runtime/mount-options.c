@@ -18,11 +18,14 @@
 
 /* clang-format off */
 const struct mount_option mount_options[] = {
+	SUPER("acl",           "acl"),
 	SUPER("async",         "async"),
 	ATIME_AS("atime",      RELATIME),
 	WORD("bind",           MOUNT_OPT_BIND),
+	WORD("copy-symlink",   MOUNT_OPT_COPY_LINK),
 	WORD("copyup",         MOUNT_OPT_COPY_UP),
 	WORD("defaults",       MOUNT_OPT_NOTHING),
+	WORD("dest-nofollow",  MOUNT_OPT_PLACE_LINK),
 	ATTR("dev",            0, MOUNT_ATTR_NODEV),
 	ATTR("diratime",       0, MOUNT_ATTR_NODIRATIME),
 	SUPER("dirsync",       "dirsync"),
@@ -32,6 +35,7 @@ const struct mount_option mount_options[] = {
 	SUPER("lazytime",      "lazytime"),
 	WORD("loud",           MOUNT_OPT_NOTHING),
 	SUPER("mand",          "mand"),
+	SUPER("noacl",         "noacl"),
 	ATIME_AS("noatime",    NOATIME),
 	ATTR("nodev",          MOUNT_ATTR_NODEV, 0),
 	ATTR("nodiratime",     MOUNT_ATTR_NODIRATIME, 0),
@@ -75,6 +79,7 @@ const struct mount_option mount_options[] = {
 	PROP("shared",         MS_SHARED),
 	WORD("silent",         MOUNT_OPT_NOTHING),
 	PROP("slave",          MS_SLAVE),
+	WORD("src-nofollow",   MOUNT_OPT_SOURCE_LINK),
 	ATIME_AS("strictatime",STRICTATIME),
 	ATTR("suid",           0, MOUNT_ATTR_NOSUID),
 	ATTR("symfollow",      0, MOUNT_ATTR_NOSYMFOLLOW),
@@ -145,6 +150,15 @@ static void take(struct mount_spec *spec, const struct mount_option *o)
 	case MOUNT_OPT_IDMAP:
 		spec->idmap = true;
 		break;
+	case MOUNT_OPT_COPY_LINK:
+		spec->copy_link = true;
+		break;
+	case MOUNT_OPT_SOURCE_LINK:
+		spec->source_link = true;
+		break;
+	case MOUNT_OPT_PLACE_LINK:
+		spec->place_link = true;
+		break;
 	case MOUNT_OPT_NOTHING:
 		break;
 	}
@@ -155,6 +169,19 @@ void mount_spec_done(struct mount_spec *spec)
 	strv_done(&spec->data);
 }
 
+/* crun's form with maps of its own. */
+static bool take_maps(struct mount_spec *spec, const char *word)
+{
+	bool all = str_starts_with(word, "ridmap=");
+
+	if (!all && !str_starts_with(word, "idmap="))
+		return false;
+	spec->idmap = true;
+	spec->ridmap = spec->ridmap || all;
+	spec->maps = strchr(word, '=') + 1;
+	return true;
+}
+
 err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec *ret)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -162,8 +189,10 @@ err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec 
 
 		if (o)
 			take(ret, o);
-		else if (*words[i])
+		else if (*words[i] && !take_maps(ret, words[i]))
 			strv_add(&ret->data, words[i]);
 	}
+	if (ret->copy_link && (ret->source_link || ret->place_link))
+		return err_new(EINVAL, "options: 'copy-symlink' contradicts 'src-nofollow' and 'dest-nofollow'");
 	return strv_check(&ret->data);
 }

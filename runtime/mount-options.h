@@ -18,6 +18,9 @@ enum mount_option_kind {
 	MOUNT_OPT_COPY_UP,
 	MOUNT_OPT_IDMAP,
 	MOUNT_OPT_RIDMAP,
+	MOUNT_OPT_COPY_LINK,   /* crun's copy-symlink, src-nofollow, dest-nofollow */
+	MOUNT_OPT_SOURCE_LINK,
+	MOUNT_OPT_PLACE_LINK,
 	MOUNT_OPT_NOTHING,     /* accepted, the default */
 };
 
@@ -32,7 +35,8 @@ extern const struct mount_option mount_options[];
 
 /* What a list of options says. Words that the table does not know are data of the file system. */
 struct mount_spec {
-	bool bind, recursive, remount, copy_up, idmap, ridmap;
+	bool bind, recursive, remount, copy_up, idmap, ridmap, copy_link, source_link, place_link;
+	const char *maps;      /* of crun's idmap=uids=0-1-10;gids=0-1-10: what follows the first '='; or NULL */
 	uint64_t set, clear, set_all, clear_all;
 	uint32_t propagation;  /* MS_* with MS_REC; 0: not given */
 	struct strv data;      /* "key=value", "flag" */

@@ -42,8 +42,6 @@ err *plan_refuse_unsupported(const struct oci_config *config)
 		return err_new(ENOTSUP, "linux.netDevices: not supported yet");
 	if (l->intel_rdt)
 		return err_new(ENOTSUP, "linux.intelRdt: not supported yet");
-	if (l->mount_label && *l->mount_label)
-		return err_new(ENOTSUP, "linux.mountLabel: not supported yet");
 	return NULL;
 }
 

@@ -19,6 +19,7 @@ struct plan_source {
 	int cgroup_fd;      /* the container's cgroup, or -1 */
 	bool can_mount;     /* trees can be opened here and passed by descriptor */
 	struct strv *warnings;
+	const char *selinux_fs; /* where SELinux shows that it is there; NULL: /sys/fs/selinux */
 };
 
 /* Root and mounts. What cannot be opened here by lack of rights is left to the child, by path. Errors name

@@ -7,10 +7,10 @@
 
 #include "base/fd.h"
 #include "base/path.h"
-#include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/mount-options.h"
 #include "runtime/plan-config.h"
+#include "runtime/plan-mounts-internal.h"
 
 #define OPEN_TREE_FLAGS (OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
@@ -42,16 +42,19 @@ static const char *absolute(const struct plan_source *s, const char *path)
 			      arena_printf(s->arena, "%s/%s", s->bundle, path);
 }
 
-/* A detached copy of the tree, or -1 without error when only the child has the rights. */
-static err *open_source(const struct plan_source *s, const char *path, bool recursive, int *ret_fd)
+/* A detached copy of the tree, or -1 without error when only the child has the rights. flags: of
+ * open_tree(2). */
+static err *open_source(const struct plan_source *s, const char *path, unsigned flags, int *ret_fd)
 {
 	if (!s->can_mount) {
 		struct stat st;
 
 		/* At least a clear word, before anything is started, about what is not there. */
-		return stat(path, &st) < 0 && errno == ENOENT ? err_errno("open '%s'", path) : NULL;
+		return fstatat(AT_FDCWD, path, &st, (int)flags & AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ?
+			       err_errno("open '%s'", path) :
+			       NULL;
 	}
-	int fd = k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | (recursive ? AT_RECURSIVE : 0u));
+	int fd = k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | flags);
 	if (fd < 0)
 		return err_errno("open '%s'", path);
 	*ret_fd = fd;
@@ -70,7 +73,7 @@ err *plan_root(struct plan_builder *b, const struct plan_source *s)
 		return err_errno("root.path: '%s'", path);
 	if (!S_ISDIR(st.st_mode))
 		return err_new(ENOTDIR, "root.path: '%s' is not a directory", path);
-	TRY(err_wrap(open_source(s, path, true, &fd), "root.path"));
+	TRY(err_wrap(open_source(s, path, AT_RECURSIVE, &fd), "root.path"));
 	b->plan.root_path = plan_add_text(b, path);
 	if (fd >= 0)
 		b->plan.fd_root = plan_add_fd(b, TAKE_FD(fd));
@@ -103,26 +106,6 @@ static uint32_t place_flags(const char *destination)
 	return 0;
 }
 
-static err *id_map(const struct plan_source *s, const struct oci_mount *m,
-		   const struct mount_spec *spec, int tree)
-{
-	const struct oci_linux *l = &s->config->linux;
-	bool own = m->uid_mappings.count > 0;
-	const struct oci_id_mappings *uids = own ? &m->uid_mappings : &l->uid_mappings;
-	const struct oci_id_mappings *gids = own ? &m->gid_mappings : &l->gid_mappings;
-	auto_close int ns = -1;
-
-	if (uids->count == 0)
-		return err_new(EINVAL, "idmap: neither the mount nor linux has uidMappings");
-	if (tree < 0)
-		return err_new(EPERM, "an id-mapped mount needs CAP_SYS_ADMIN");
-	TRY(idmap_namespace(s->proc_fd, uids, gids, &ns));
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)ns };
-	if (k_mount_setattr(tree, "", AT_EMPTY_PATH | (spec->ridmap ? AT_RECURSIVE : 0u), &attr) < 0)
-		return err_errno("id-map");
-	return NULL;
-}
-
 static uint32_t cut_flag(const struct plan_source *s)
 {
 	int propagation = s->config->linux.rootfs_propagation;
@@ -132,22 +115,59 @@ static uint32_t cut_flag(const struct plan_source *s)
 	return propagation & MS_PRIVATE ? PLAN_MOUNT_PRIVATE : PLAN_MOUNT_SLAVE;
 }
 
+/* copy-symlink: a source that is a link is made again in the container. *ret_done: it is one. */
+static err *plan_link(struct plan_builder *b, const char *path, struct plan_mount *row, bool *ret_done)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof target);
+
+	*ret_done = n > 0;
+	if (n < 0)
+		return errno == EINVAL ? NULL : err_errno("source: open '%s'", path);
+	if ((size_t)n >= sizeof target)
+		return err_new(ENAMETOOLONG, "source: '%s'", path);
+	target[n] = '\0';
+	row->kind = PLAN_MOUNT_LINK;
+	row->source = plan_add_text(b, target);
+	return NULL;
+}
+
+/* What would be an option of the file system has none to go to: an error elsewhere, and for those who bind
+ * perhaps a slip of the pen. */
+static void warn_of_data(const struct plan_source *s, size_t index, const struct mount_spec *spec)
+{
+	for (size_t i = 0; s->warnings && i < spec->data.count; i++)
+		strv_addf(s->warnings,
+			  "mounts[%zu].options: '%.100s' is no option of a bind mount, ignored", index,
+			  spec->data.items[i]);
+}
+
 static err *plan_bind(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
 		      const struct mount_spec *spec, struct plan_mount *row)
 {
 	auto_close int fd = -1;
 	const char *path = m->source ? absolute(s, m->source) : NULL;
+	bool link = false;
 
 	if (!m->source)
 		return err_new(EINVAL, "source: required for a bind mount");
 	if (!path)
 		return text_error(s);
-	TRY(err_wrap(open_source(s, path, spec->recursive, &fd), "source"));
+	if (spec->copy_link)
+		TRY(plan_link(b, path, row, &link));
+	if (link)
+		return NULL;
+	TRY(err_wrap(open_source(s, path,
+				 (spec->recursive ? AT_RECURSIVE : 0u) |
+					 (spec->source_link ? (unsigned)AT_SYMLINK_NOFOLLOW : 0u),
+				 &fd),
+		     "source"));
 	if (spec->idmap || m->uid_mappings.count > 0)
-		TRY(id_map(s, m, spec, fd));
+		TRY(plan_id_map(s, m, spec, fd));
 	row->kind = PLAN_MOUNT_BIND;
 	row->source = plan_add_text(b, path);
-	row->flags |= spec->recursive ? PLAN_MOUNT_RECURSIVE : 0;
+	row->flags |= (spec->recursive ? PLAN_MOUNT_RECURSIVE : 0) |
+		      (spec->source_link ? PLAN_MOUNT_SOURCE_LINK : 0);
 	if (fd >= 0) {
 		row->flags |= cut_flag(s);
 		row->fd = plan_add_fd(b, TAKE_FD(fd));
@@ -209,15 +229,41 @@ static err *plan_cgroup(struct plan_builder *b, const struct plan_source *s, str
 	return NULL;
 }
 
-static err *plan_file_system(struct plan_builder *b, const struct oci_mount *m,
+static bool has_option(const struct mount_spec *spec, const char *prefix)
+{
+	for (size_t i = 0; i < spec->data.count; i++)
+		if (str_starts_with(spec->data.items[i], prefix))
+			return true;
+	return false;
+}
+
+/* linux.mountLabel, as runc and crun give it: an option where the file system takes it, an attribute of the
+ * root where it takes none; proc and sysfs have labels of their own. */
+static void add_label(const struct plan_builder *b, const struct plan_source *s, const char *type,
+		      struct mount_spec *spec, struct plan_mount *row)
+{
+	if (!b->plan.mount_label || str_equal(type, "proc") || str_equal(type, "sysfs"))
+		return;
+	if (str_equal(type, "mqueue"))
+		row->flags |= PLAN_MOUNT_LABEL;
+	else if (!has_option(spec, "context="))
+		strv_addf(&spec->data, "context=%s", s->config->linux.mount_label);
+}
+
+static err *plan_file_system(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
 			     struct mount_spec *spec, struct plan_mount *row)
 {
 	const char *fallback = NULL;
+	bool tmpfs = str_equal(m->type, "tmpfs");
 
 	if (spec->idmap || m->uid_mappings.count > 0)
 		return err_new(ENOTSUP, "uidMappings: only bind mounts can be id-mapped");
 	if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
 		strv_add(&spec->data, "ro");
+	/* A tmpfs would be open to all: runc and crun let it look like the directory that it covers. */
+	if (tmpfs && !spec->copy_up && !has_option(spec, "mode="))
+		row->flags |= PLAN_MOUNT_MODE_OF_PLACE;
+	add_label(b, s, m->type, spec, row);
 	TRY(strv_check(&spec->data));
 	row->kind = PLAN_MOUNT_FS;
 	row->type = plan_add_text(b, m->type);
@@ -255,15 +301,20 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 		.set_all = spec.set_all,
 		.clear_all = spec.clear_all,
 	};
+	row->flags |= spec.place_link ? PLAN_MOUNT_PLACE_LINK : 0;
 	if (spec.remount) {
 		row->kind = PLAN_MOUNT_REMOUNT;
+		if (!spec.bind)
+			row->options = plan_add_texts(b, (const char *const *)spec.data.items, spec.data.count);
 		return NULL;
 	}
-	if (is_bind(m, &spec))
+	if (is_bind(m, &spec)) {
+		warn_of_data(s, index, &spec);
 		return plan_bind(b, s, m, &spec, row);
+	}
 	if (str_equal(m->type, "cgroup") || str_equal(m->type, "cgroup2"))
 		return plan_cgroup(b, s, row);
-	return plan_file_system(b, m, &spec, row);
+	return plan_file_system(b, s, m, &spec, row);
 }
 
 /* /dev belongs to the host when it is bound: then neither nodes nor links are made there. */
@@ -278,6 +329,33 @@ static bool covers_dev(const struct oci_mount *m)
 	return bind && path_clean(m->destination, path, sizeof path) && str_equal(path, "/dev");
 }
 
+/* Without SELinux nothing looks at a label; crun passes it over as well. */
+static void plan_label(struct plan_builder *b, const struct plan_source *s)
+{
+	const char *label = s->config->linux.mount_label;
+	char path[PATH_MAX];
+
+	if (!label || !*label)
+		return;
+	snprintf(path, sizeof path, "%s/enforce", s->selinux_fs ? s->selinux_fs : "/sys/fs/selinux");
+	if (access(path, F_OK) == 0)
+		b->plan.mount_label = plan_add_text(b, label);
+	else if (s->warnings)
+		strv_addf(s->warnings, "linux.mountLabel: SELinux is not enabled on this host, '%.200s' ignored",
+			  label);
+}
+
+/* "mounts[3]: bind on '/data': ..." */
+static err *mount_error(err *e, const struct oci_mount *m, size_t index)
+{
+	bool bind = !m->type || str_equal(m->type, "bind");
+
+	if (!e)
+		return NULL;
+	return bind ? err_wrap(e, "mounts[%zu]: bind on '%s'", index, m->destination) :
+		      err_wrap(e, "mounts[%zu]: mount '%s' on '%s'", index, m->type, m->destination);
+}
+
 err *plan_mounts(struct plan_builder *b, const struct plan_source *s)
 {
 	size_t count = s->config->mounts.count;
@@ -286,8 +364,9 @@ err *plan_mounts(struct plan_builder *b, const struct plan_source *s)
 	if (!rows)
 		return text_error(s);
 	b->plan.flags |= PLAN_DEV;
+	plan_label(b, s);
 	for (size_t i = 0; i < count; i++) {
-		TRY(err_wrap(plan_mount(b, s, i, &rows[i]), "mounts[%zu]", i));
+		TRY(mount_error(plan_mount(b, s, i, &rows[i]), &s->config->mounts.items[i], i));
 		if (covers_dev(&s->config->mounts.items[i]))
 			b->plan.flags &= ~(uint32_t)PLAN_DEV;
 	}

@@ -61,6 +61,7 @@ static err *check_mount(const struct checker *c, const void *item)
 	TRY(check_text(c, m->label));
 	if (!m->destination || !m->label || m->kind > PLAN_MOUNT_REMOVE ||
 	    (m->kind == PLAN_MOUNT_FS && !m->type) ||
+	    (m->kind == PLAN_MOUNT_LINK && !m->source) ||
 	    (m->kind == PLAN_MOUNT_BIND && m->fd == PLAN_NO_FD && !m->source))
 		return err_new(EINVAL, "mount without what it needs");
 	TRY(check_fd(c, m->fd));
@@ -120,6 +121,7 @@ static const struct list_rule list_rules[] = {
 
 static const size_t text_offsets[] = {
 	offsetof(struct plan, id), offsetof(struct plan, root_path), offsetof(struct plan, hostname),
+	offsetof(struct plan, mount_label),
 	offsetof(struct plan, domainname), offsetof(struct plan, state_creating),
 	offsetof(struct plan, state_created), offsetof(struct plan, process.cwd),
 	offsetof(struct plan, process.apparmor), offsetof(struct plan, process.selinux),

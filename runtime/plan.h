@@ -66,6 +66,7 @@ enum plan_mount_kind {
 	PLAN_MOUNT_FS,      /* a new file system of `type` */
 	PLAN_MOUNT_BIND,    /* a tree: descriptor `fd`, else `source` of the child's own namespace */
 	PLAN_MOUNT_REMOUNT, /* change the attributes of what is mounted on the destination */
+	PLAN_MOUNT_LINK,    /* no mount: a symbolic link to `source` */
 	PLAN_MOUNT_REMOVE,  /* unmount the destination if it is the mount with the id `set` */
 };
 
@@ -79,6 +80,10 @@ enum plan_mount_flag {
 	PLAN_MOUNT_OVER_PROC = 1 << 7,   /* a file below /proc that may be covered */
 	PLAN_MOUNT_SLAVE = 1 << 8,       /* a tree from the host's namespace: cut its propagation first */
 	PLAN_MOUNT_PRIVATE = 1 << 9,
+	PLAN_MOUNT_SOURCE_LINK = 1 << 10, /* bind the link that `source` is, not what it leads to */
+	PLAN_MOUNT_PLACE_LINK = 1 << 11,  /* cover the link that the destination is */
+	PLAN_MOUNT_MODE_OF_PLACE = 1 << 12, /* the root of the new file system gets the destination's mode */
+	PLAN_MOUNT_LABEL = 1 << 13,      /* its root gets the plan's mount_label */
 };
 
 struct plan_mount {
@@ -159,6 +164,7 @@ struct plan {
 
 	plan_text root_path; /* absolute, on the host */
 	uint32_t root_propagation; /* MS_* with MS_REC; 0: private */
+	plan_text mount_label;     /* SELinux context of new file systems */
 	plan_text hostname, domainname;
 	struct plan_list mounts;   /* struct plan_mount */
 	struct plan_list devices;  /* struct plan_device */
@@ -169,7 +175,6 @@ struct plan {
 	struct plan_process process;
 	struct plan_list seccomp;  /* struct sock_filter, 8 bytes each */
 	uint32_t seccomp_flags;
-	uint32_t spare;
 };
 
 /* Prove that `len` bytes are a plan that can be read without further checks, and that no descriptor

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -55,6 +56,18 @@ static int set_lower_dirs(int fs, const char *list)
 	}
 }
 
+/* runc and mount(2) take these words for every file system, whatever becomes of them: today's file systems
+ * count their versions and keep their access lists anyway, or have an option of their own for it. */
+static bool is_for_some(const char *option)
+{
+	static const char *const words[] = { "acl", "noacl", "iversion" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_equal(words[i], option))
+			return true;
+	return false;
+}
+
 static err *set_option(int fs, const char *option)
 {
 	char key[64];
@@ -63,7 +76,13 @@ static err *set_option(int fs, const char *option)
 
 	if (!equals) {
 		rc = k_fsconfig(fs, FSCONFIG_SET_FLAG, option, NULL);
-		return rc < 0 ? fs_error(fs, "option", option) : NULL;
+		if (rc >= 0)
+			return NULL;
+		err *e = fs_error(fs, "option", option);
+		if (e->code != EINVAL || !is_for_some(option))
+			return e;
+		err_free(e);
+		return NULL;
 	}
 	if ((size_t)(equals - option) >= sizeof key)
 		return err_new(EINVAL, "option '%s': unknown", option);
@@ -75,8 +94,28 @@ static err *set_option(int fs, const char *option)
 	return rc < 0 ? fs_error(fs, "option", option) : NULL;
 }
 
-static err *new_file_system(const struct plan *p, const struct plan_mount *m, int *ret_fd)
+/* What a directory that was there before hands on to the file system that covers it. */
+static err *set_mode_of_place(int root, const char *path, int fs)
 {
+	auto_close int place = -1;
+	struct stat st;
+	char mode[8];
+	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &place);
+
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return NULL;
+	}
+	TRY(e);
+	if (fstat(place, &st) < 0)
+		return err_errno("look at destination");
+	snprintf(mode, sizeof mode, "%o", st.st_mode & 07777u);
+	return k_fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode) < 0 ? fs_error(fs, "mode", mode) : NULL;
+}
+
+static err *new_file_system(const struct init *init, const struct plan_mount *m, int *ret_fd)
+{
+	const struct plan *p = init->plan;
 	const char *type = plan_string(p, m->type);
 	const char *source = plan_string(p, m->source);
 	const plan_text *options = plan_items(p, m->options);
@@ -89,6 +128,8 @@ static err *new_file_system(const struct plan *p, const struct plan_mount *m, in
 		return fs_error(fs, "source", source);
 	for (uint32_t i = 0; i < m->options.count; i++)
 		TRY(set_option(fs, plan_string(p, options[i])));
+	if (m->flags & PLAN_MOUNT_MODE_OF_PLACE)
+		TRY(set_mode_of_place(init->root, plan_string(p, m->destination), fs));
 	if (k_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		return fs_error(fs, "new file system", type);
 	int fd = k_fsmount(fs, (unsigned)m->set);
@@ -108,10 +149,12 @@ static err *set_attributes(int fd, unsigned flags, uint64_t set, uint64_t clear,
 									  NULL;
 }
 
-static err *tree_of(const char *source, bool recursive, int *ret_fd)
+static err *tree_of(const char *source, uint32_t flags, int *ret_fd)
 {
 	int fd = k_open_tree(AT_FDCWD, source,
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u));
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				     (flags & PLAN_MOUNT_RECURSIVE ? AT_RECURSIVE : 0u) |
+				     (flags & PLAN_MOUNT_SOURCE_LINK ? (unsigned)AT_SYMLINK_NOFOLLOW : 0u));
 
 	if (fd < 0)
 		return err_errno("open '%s'", source);
@@ -127,7 +170,7 @@ static err *bind_tree(struct init *init, const struct plan_mount *m, int *ret_fd
 	auto_close int fd = init_take_fd(init, m->fd);
 
 	if (fd < 0)
-		TRY(tree_of(plan_string(init->plan, m->source), m->flags & PLAN_MOUNT_RECURSIVE, &fd));
+		TRY(tree_of(plan_string(init->plan, m->source), m->flags, &fd));
 	TRY(set_attributes(fd, AT_RECURSIVE, 0, 0, cut));
 	TRY(set_attributes(fd, 0, m->set, m->clear, 0));
 	*ret_fd = TAKE_FD(fd);
@@ -139,12 +182,12 @@ static err *source_tree(struct init *init, const struct plan_mount *m, int *ret_
 {
 	if (m->kind == PLAN_MOUNT_BIND)
 		return bind_tree(init, m, ret_fd);
-	err *e = new_file_system(init->plan, m, ret_fd);
+	err *e = new_file_system(init, m, ret_fd);
 	if (!e || !(m->flags & PLAN_MOUNT_FALLBACK) || e->code != EPERM)
 		return e;
 	err_free(e);
 	auto_close int fd = -1;
-	TRY(tree_of(plan_string(init->plan, m->source), true, &fd));
+	TRY(tree_of(plan_string(init->plan, m->source), PLAN_MOUNT_RECURSIVE, &fd));
 	TRY(set_attributes(fd, 0, m->set, 0, 0));
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
@@ -232,6 +275,22 @@ static err *copy_up(int destination, int tree)
 	return err_wrap(copy_tree(from, to), "tmpcopyup");
 }
 
+static err *set_label(const struct plan *p, int tree)
+{
+	const char *label = plan_string(p, p->mount_label);
+	auto_close int root = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0 || (label && fsetxattr(root, "security.selinux", label, strlen(label), 0) < 0))
+		return err_errno("linux.mountLabel");
+	return NULL;
+}
+
+/* The destination as it is, also a link. */
+static err *link_open(int root, const char *path, int *ret_fd)
+{
+	return path_open(root, path, PATH_IN_ROOT, O_PATH | O_NOFOLLOW, 0, ret_fd);
+}
+
 static err *attach(struct init *init, const struct plan_mount *m, int tree)
 {
 	const char *path = plan_string(init->plan, m->destination);
@@ -240,8 +299,12 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 
 	if (fstat(tree, &st) < 0)
 		return err_errno("check source");
+	if (m->flags & PLAN_MOUNT_LABEL)
+		TRY(set_label(init->plan, tree));
 	if (m->flags & PLAN_MOUNT_NO_LINKS)
 		TRY(strict_open(init->root, path, &destination));
+	else if (m->flags & PLAN_MOUNT_PLACE_LINK)
+		TRY(link_open(init->root, path, &destination));
 	else
 		TRY(destination_open(init->root, path, S_ISDIR(st.st_mode), &destination));
 	TRY(check_place(m, tree, destination));
@@ -255,12 +318,44 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 			      m->propagation & ~(uint64_t)MS_REC);
 }
 
+/* Options of the file system itself, for all who have it mounted. */
+static err *reconfigure(const struct plan *p, const struct plan_mount *m, int fd)
+{
+	const plan_text *options = plan_items(p, m->options);
+	auto_close int fs = k_fspick(fd);
+
+	if (fs < 0)
+		return err_errno("open file system");
+	for (uint32_t i = 0; i < m->options.count; i++)
+		TRY(set_option(fs, plan_string(p, options[i])));
+	return k_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL) < 0 ? fs_error(fs, "change", "options") : NULL;
+}
+
+/* copy-symlink: the same link once more, or the same already. */
+static err *make_link(struct init *init, const struct plan_mount *m)
+{
+	const char *target = plan_string(init->plan, m->source), *name;
+	auto_close int parent = -1;
+	char there[PATH_MAX];
+
+	TRY(path_make_parent(init->root, plan_string(init->plan, m->destination), 0755, &parent, &name));
+	if (symlinkat(target, parent, name) == 0)
+		return NULL;
+	if (errno != EEXIST)
+		return err_errno("make link");
+	ssize_t n = readlinkat(parent, name, there, sizeof there - 1);
+	there[n > 0 ? n : 0] = '\0';
+	return str_equal(there, target) ? NULL : err_new(EEXIST, "something else is there");
+}
+
 static err *remount(struct init *init, const struct plan_mount *m)
 {
 	auto_close int fd = -1;
 
 	TRY(path_open(init->root, plan_string(init->plan, m->destination), PATH_IN_ROOT, O_PATH, 0,
 		      &fd));
+	if (m->options.count > 0)
+		TRY(reconfigure(init->plan, m, fd));
 	TRY(set_attributes(fd, 0, m->set, m->clear, 0));
 	TRY(set_attributes(fd, AT_RECURSIVE, m->set_all, m->clear_all, 0));
 	return set_attributes(fd, m->propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
@@ -273,6 +368,8 @@ err *mount_row(struct init *init, const struct plan_mount *m, int *ret_tree)
 
 	if (m->kind == PLAN_MOUNT_REMOUNT)
 		return remount(init, m);
+	if (m->kind == PLAN_MOUNT_LINK)
+		return make_link(init, m);
 	TRY(source_tree(init, m, &tree));
 	TRY(attach(init, m, tree));
 	*ret_tree = TAKE_FD(tree);
@@ -285,10 +382,11 @@ err *mount_error(err *e, const struct plan *p, const struct plan_mount *m)
 		[PLAN_MOUNT_FS] = "mount",
 		[PLAN_MOUNT_BIND] = "bind",
 		[PLAN_MOUNT_REMOUNT] = "remount",
+		[PLAN_MOUNT_LINK] = "link",
 		[PLAN_MOUNT_REMOVE] = "unmount",
 	};
 	const char *type = plan_string(p, m->type), *source = plan_string(p, m->source);
-	const char *what = m->kind == PLAN_MOUNT_FS ? type : m->kind == PLAN_MOUNT_BIND ? source : NULL;
+	const char *what = m->kind == PLAN_MOUNT_FS ? type : source;
 	const char *from = m->kind == PLAN_MOUNT_FS && source && !str_equal(source, type) ? source : NULL;
 
 	return err_wrap(e, "%s: %s %s%s%s%s%s%s%s'%s'", plan_string(p, m->label), words[m->kind],

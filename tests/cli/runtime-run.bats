@@ -231,7 +231,7 @@ go() {
 
 @test "a missing bind source is named before anything is started" {
 	go '.mounts += [{destination: "/mnt", type: "bind", source: "/no/such", options: ["bind"]}]'
-	[[ "$output" == *"mounts[5]: source: open '/no/such': No such file or directory"* ]]
+	[[ "$output" == *"mounts[5]: bind on '/mnt': source: open '/no/such': No such file or directory"* ]]
 }
 
 @test "--debug logs each step" {

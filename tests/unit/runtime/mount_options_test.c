@@ -36,7 +36,8 @@ static void test_every_word_of_the_specification_is_known(void **state)
 		"rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro",
 		"rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid",
 		"rsymfollow", "runbindable", "rw", "shared", "silent", "slave", "strictatime", "suid",
-		"symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap",
+		"symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap", "acl", "noacl", "copy-symlink",
+		"src-nofollow", "dest-nofollow",
 	};
 
 	(void)state;
@@ -93,6 +94,22 @@ static void test_words_become_kinds_and_propagation(void **state)
 	assert_int_equal(last.propagation, MS_PRIVATE);
 }
 
+static void test_words_of_crun_are_read(void **state)
+{
+	const char *const contradiction[] = { "copy-symlink", "src-nofollow" };
+	auto_mount_spec struct mount_spec bad = MOUNT_SPEC_INIT;
+
+	(void)state;
+	auto_mount_spec struct mount_spec maps = parse("bind,idmap=uids=0-1-10;gids=0-1-10");
+	assert_true(maps.idmap && !maps.ridmap && maps.data.count == 0);
+	assert_non_null(maps.maps);
+	auto_mount_spec struct mount_spec all = parse("ridmap=uids=0-1-10");
+	assert_true(all.idmap && all.ridmap && all.maps);
+	auto_mount_spec struct mount_spec links = parse("src-nofollow,dest-nofollow");
+	assert_true(links.source_link && links.place_link && !links.copy_link);
+	assert_err_code(mount_spec_parse(contradiction, 2, &bad), EINVAL);
+}
+
 static void test_unknown_words_are_data_in_their_order(void **state)
 {
 	(void)state;
@@ -110,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_every_word_of_the_specification_is_known),
 		cmocka_unit_test(test_words_become_attributes),
 		cmocka_unit_test(test_words_become_kinds_and_propagation),
+		cmocka_unit_test(test_words_of_crun_are_read),
 		cmocka_unit_test(test_unknown_words_are_data_in_their_order),
 	};
 
