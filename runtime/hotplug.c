@@ -5,6 +5,10 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -138,9 +142,50 @@ static err *check_options(const struct oci_mount *m)
 	return NULL;
 }
 
+static NORETURN void tree_child(const struct hotplug *h, int sock, const char *path, unsigned flags)
+{
+	int fd = -1;
+
+	/* Who is root in there must not trace this copy of the runtime. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setns(h->init_pidfd, CLONE_NEWUSER) == 0 &&
+	    unshare(CLONE_NEWNS) == 0)
+		fd = k_open_tree(AT_FDCWD, path, flags);
+	if (fd < 0)
+		_exit(errno);
+	err *e = fd_send(sock, "t", 1, &fd, 1);
+	_exit(e ? e->code : 0);
+}
+
+/* A rootless caller owns the container's user namespace and may clone trees in there: of its own mount
+ * namespace, in a copy that belongs to that user namespace. */
+static int open_in_user_namespace(void *data, const char *path, unsigned flags)
+{
+	const struct hotplug *h = data;
+	int pair[2], fd = -1, status = 0;
+	size_t len = 0, count = 0;
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid = k_clone3(&args);
+	if (pid == 0)
+		tree_child(h, pair[1], path, flags);
+	fd_close(pair[1]);
+	if (pid > 0) {
+		IGNORE(fd_recv(pair[0], &byte, 1, &len, &fd, 1, &count));
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		errno = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EIO;
+	}
+	fd_close(pair[0]);
+	return count == 1 ? fd : -1;
+}
+
 static err *plan_additions(struct hotplug *h)
 {
 	struct start *s = &h->start;
+	bool privileged = capability_effective(CAP_SYS_ADMIN);
 	struct plan_source source = {
 		.arena = s->arena,
 		.config = &h->config,
@@ -149,7 +194,9 @@ static err *plan_additions(struct hotplug *h)
 		.bundle_fd = -1,
 		.proc_fd = s->proc_fd,
 		.cgroup_fd = s->cgroup.fd,
-		.can_mount = capability_effective(CAP_SYS_ADMIN),
+		.can_mount = true,
+		.open_tree = privileged ? NULL : open_in_user_namespace,
+		.open_data = h,
 		.warnings = s->request->warnings,
 	};
 

@@ -19,6 +19,9 @@ struct plan_source {
 	int cgroup_fd;      /* the container's cgroup, or -1 */
 	bool can_mount;     /* trees can be opened here and passed by descriptor */
 	struct strv *warnings;
+	/* Opens sources instead of open_tree(2), with its flags; errno. NULL: the caller's own rights. */
+	int (*open_tree)(void *data, const char *path, unsigned flags);
+	void *open_data;
 	const char *selinux_fs; /* where SELinux shows that it is there; NULL: /sys/fs/selinux */
 };
 

@@ -54,7 +54,8 @@ static err *open_source(const struct plan_source *s, const char *path, unsigned 
 			       err_errno("open '%s'", path) :
 			       NULL;
 	}
-	int fd = k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | flags);
+	int fd = s->open_tree ? s->open_tree(s->open_data, path, OPEN_TREE_FLAGS | flags) :
+				k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | flags);
 	if (fd < 0)
 		return err_errno("open '%s'", path);
 	*ret_fd = fd;

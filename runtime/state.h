@@ -2,6 +2,7 @@
  *
  *	ROOT/ID/state.json    this file's record, replaced atomically
  *	ROOT/ID/config.json   copy of the bundle's config.json as it was at create
+ *	ROOT/ID/mounts.json   mounts that were added while it ran (runtime/hotplug.h)
  *	ROOT/ID/start         locked by the container's init until it executes the user's program
  *
  * The directory of a container is locked (flock(2)) by each command that changes it. A create that was

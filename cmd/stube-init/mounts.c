@@ -291,6 +291,19 @@ static err *link_open(int root, const char *path, int *ret_fd)
 	return path_open(root, path, PATH_IN_ROOT, O_PATH | O_NOFOLLOW, 0, ret_fd);
 }
 
+/* EINVAL alone would leave the caller to guess. */
+static err *attach_error(int destination, bool directory)
+{
+	err *e = err_errno("attach");
+	struct stat st;
+
+	if (e->code != EINVAL || fstat(destination, &st) < 0 || S_ISDIR(st.st_mode) == directory)
+		return e;
+	err_free(e);
+	return err_new(directory ? ENOTDIR : EISDIR, "the source is %s directory, the destination is %s",
+		       directory ? "a" : "no", directory ? "none" : "one");
+}
+
 static err *attach(struct init *init, const struct plan_mount *m, int tree)
 {
 	const char *path = plan_string(init->plan, m->destination);
@@ -312,7 +325,7 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 		TRY(copy_up(destination, tree));
 	TRY(set_attributes(tree, AT_RECURSIVE, m->set_all, m->clear_all, 0));
 	if (k_move_mount(tree, destination) < 0)
-		return err_errno("attach");
+		return attach_error(destination, S_ISDIR(st.st_mode));
 	/* Propagation only once it is attached: a detached mount cannot be shared. */
 	return set_attributes(tree, m->propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
 			      m->propagation & ~(uint64_t)MS_REC);

@@ -120,7 +120,7 @@ inside() { rt exec "$ID" sh -c "$1"; }
 	[[ "$output" == *"container '$ID': change mounts: mounts[2]: mount 'tmpfs' of 'none' on '/third': option 'size=banana': tmpfs: Bad value for 'size'"* ]]
 	[ "$(inside 'grep -cE " /(first|second|third)" /proc/self/mountinfo' || true)" = 0 ]
 	run rt mounts add "$ID" "$(jq -nc '[{destination: "/x", source: "/no/such"}]')"
-	[[ "$output" == *"mounts[0]: source: open '/no/such': No such file or directory"* ]]
+	[[ "$output" == *"mounts[0]: bind on '/x': source: open '/no/such': No such file or directory"* ]]
 	run rt mounts remove "$ID" '[{"destination": "/first"}]'
 	[[ "$output" == *"mounts[0]: destination '/first': nothing was added there"* ]]
 }

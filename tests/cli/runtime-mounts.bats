@@ -143,7 +143,7 @@ go_in() { # SETUP FILTER
 
 @test "the root cannot be covered, and a mount namespace is required" {
 	go '.mounts += [{destination: "/", type: "tmpfs", source: "tmpfs"}]'
-	[[ "$output" == *"mounts[5]: destination: the root cannot be covered"* ]]
+	[[ "$output" == *"mounts[5]: mount 'tmpfs' on '/': destination: the root cannot be covered"* ]]
 	go '.linux.namespaces |= map(select(.type != "mount"))'
 	[[ "$output" == *"linux.namespaces: a mount namespace is needed"* ]]
 }
