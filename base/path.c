@@ -15,7 +15,7 @@
  * up, so the tries are bounded. */
 #define EAGAIN_TRIES 128
 /* Links without target that are gone along, one frame of PATH_MAX bytes each. */
-#define LINKS_MAX 8
+#define LINKS_MAX    8
 
 static const uint64_t scope_flags[] = {
 	[PATH_IN_ROOT] = RESOLVE_IN_ROOT,

@@ -23,7 +23,8 @@ err *path_open(int root_fd, const char *path, enum path_scope scope, int flags, 
 
 /* Make the directories of `path` below `root_fd` that are missing, component by component from
  * descriptors, and open the last one (O_PATH | O_DIRECTORY). Symbolic links that lead to a directory
- * inside the root are followed, as PATH_IN_ROOT; where they lead to nothing, that is made, inside the root. */
+ * inside the root are followed, as PATH_IN_ROOT; where they lead to nothing, that is made, inside the root.
+ */
 err *path_make_dirs(int root_fd, const char *path, mode_t mode, int *ret_fd) MUST_CHECK;
 
 /* Split into the parent, opened as path_make_dirs() does, and the last component. "/" and paths that

@@ -27,7 +27,7 @@ struct hotplug {
 	struct oci_config config; /* the container's, with the mounts of the request */
 	struct hotplug_record record;
 	uint64_t ids[MOUNTS_MAX]; /* of each row */
-	int init_pidfd;           /* of the container's first process */
+	int init_pidfd;		  /* of the container's first process */
 };
 
 /* clang-format off */

@@ -7,7 +7,7 @@
 #include "runtime/start.h"
 
 struct hotplug_request {
-	struct start_request base;      /* root, id, init, rootless, warnings, print */
+	struct start_request base;	 /* root, id, init, rootless, warnings, print */
 	const struct oci_config *mounts; /* oci_mounts_decode() */
 };
 
@@ -23,7 +23,7 @@ err *hotplug_remove(struct arena *arena, const struct hotplug_request *r) MUST_C
 
 struct hotplug_mount {
 	const char *destination; /* absolute, normalised */
-	uint64_t id;             /* of the mount; 0: gone */
+	uint64_t id;		 /* of the mount; 0: gone */
 };
 struct hotplug_record {
 	uint32_t version;

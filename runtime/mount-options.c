@@ -193,6 +193,7 @@ err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec 
 			strv_add(&ret->data, words[i]);
 	}
 	if (ret->copy_link && (ret->source_link || ret->place_link))
-		return err_new(EINVAL, "options: 'copy-symlink' contradicts 'src-nofollow' and 'dest-nofollow'");
+		return err_new(EINVAL,
+			       "options: 'copy-symlink' contradicts 'src-nofollow' and 'dest-nofollow'");
 	return strv_check(&ret->data);
 }

@@ -61,12 +61,12 @@ static err *take_ranges(struct arena *arena, const char **at, const struct oci_i
 		struct oci_id_mapping *r = &items[ret->count];
 		bool relative = take_char(at, '@');
 
-		if (!take_number(at, &r->container_id) || !take_char(at, '-') || !take_number(at, &r->host_id) ||
-		    !take_char(at, '-') || !take_number(at, &r->size))
+		if (!take_number(at, &r->container_id) || !take_char(at, '-') ||
+		    !take_number(at, &r->host_id) || !take_char(at, '-') || !take_number(at, &r->size))
 			return err_new(EINVAL, "expected FIRST-SHOWN-SIZE");
 		if (relative && !to_host(container, r))
-			return err_new(EINVAL, "%u-%u-%u: not in one range of the container's map", r->container_id,
-				       r->host_id, r->size);
+			return err_new(EINVAL, "%u-%u-%u: not in one range of the container's map",
+				       r->container_id, r->host_id, r->size);
 		if (!take_char(at, '#')) {
 			ret->count++;
 			return NULL;
@@ -141,7 +141,8 @@ static err *find_namespace(const struct plan_source *s, const struct oci_mount *
 	return idmap_namespace(s->proc_fd, &uids, &gids, ret_fd);
 }
 
-err *plan_id_map(const struct plan_source *s, const struct oci_mount *m, const struct mount_spec *spec, int tree)
+err *plan_id_map(const struct plan_source *s, const struct oci_mount *m, const struct mount_spec *spec,
+		 int tree)
 {
 	auto_close int ns = -1;
 

@@ -50,12 +50,12 @@ static err *open_source(const struct plan_source *s, const char *path, unsigned 
 		struct stat st;
 
 		/* At least a clear word, before anything is started, about what is not there. */
-		return fstatat(AT_FDCWD, path, &st, (int)flags & AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ?
-			       err_errno("open '%s'", path) :
-			       NULL;
+		return fstatat(AT_FDCWD, path, &st, (int)flags & AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT
+			       ? err_errno("open '%s'", path)
+			       : NULL;
 	}
-	int fd = s->open_tree ? s->open_tree(s->open_data, path, OPEN_TREE_FLAGS | flags) :
-				k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | flags);
+	int fd = s->open_tree ? s->open_tree(s->open_data, path, OPEN_TREE_FLAGS | flags)
+			      : k_open_tree(AT_FDCWD, path, OPEN_TREE_FLAGS | flags);
 	if (fd < 0)
 		return err_errno("open '%s'", path);
 	*ret_fd = fd;
@@ -138,9 +138,8 @@ static err *plan_link(struct plan_builder *b, const char *path, struct plan_moun
 static void warn_of_data(const struct plan_source *s, size_t index, const struct mount_spec *spec)
 {
 	for (size_t i = 0; s->warnings && i < spec->data.count; i++)
-		strv_addf(s->warnings,
-			  "mounts[%zu].options: '%.100s' is no option of a bind mount, ignored", index,
-			  spec->data.items[i]);
+		strv_addf(s->warnings, "mounts[%zu].options: '%.100s' is no option of a bind mount, ignored",
+			  index, spec->data.items[i]);
 }
 
 static err *plan_bind(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
@@ -306,7 +305,8 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 	if (spec.remount) {
 		row->kind = PLAN_MOUNT_REMOUNT;
 		if (!spec.bind)
-			row->options = plan_add_texts(b, (const char *const *)spec.data.items, spec.data.count);
+			row->options =
+				plan_add_texts(b, (const char *const *)spec.data.items, spec.data.count);
 		return NULL;
 	}
 	if (is_bind(m, &spec)) {
@@ -342,8 +342,8 @@ static void plan_label(struct plan_builder *b, const struct plan_source *s)
 	if (access(path, F_OK) == 0)
 		b->plan.mount_label = plan_add_text(b, label);
 	else if (s->warnings)
-		strv_addf(s->warnings, "linux.mountLabel: SELinux is not enabled on this host, '%.200s' ignored",
-			  label);
+		strv_addf(s->warnings,
+			  "linux.mountLabel: SELinux is not enabled on this host, '%.200s' ignored", label);
 }
 
 /* "mounts[3]: bind on '/data': ..." */
@@ -353,8 +353,8 @@ static err *mount_error(err *e, const struct oci_mount *m, size_t index)
 
 	if (!e)
 		return NULL;
-	return bind ? err_wrap(e, "mounts[%zu]: bind on '%s'", index, m->destination) :
-		      err_wrap(e, "mounts[%zu]: mount '%s' on '%s'", index, m->type, m->destination);
+	return bind ? err_wrap(e, "mounts[%zu]: bind on '%s'", index, m->destination)
+		    : err_wrap(e, "mounts[%zu]: mount '%s' on '%s'", index, m->type, m->destination);
 }
 
 err *plan_mounts(struct plan_builder *b, const struct plan_source *s)

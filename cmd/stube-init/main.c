@@ -135,9 +135,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	init.sock = (int)sock;
-	const struct step *table = str_equal(argv[1], "exec")	? steps_exec :
-				   str_equal(argv[1], "mounts") ? steps_hotplug :
-								  steps_create;
+	const struct step *table = str_equal(argv[1], "exec")	  ? steps_exec
+				   : str_equal(argv[1], "mounts") ? steps_hotplug
+								  : steps_create;
 	init.joined = table != steps_create;
 	/* Processes of the container, or of others in the same pid namespace, must not trace us:
 	 * CVE-2016-9962. */

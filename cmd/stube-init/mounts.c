@@ -225,7 +225,8 @@ static err *file_open(int root, const char *path, unsigned links, int *ret_fd)
 
 err *destination_open(int root, const char *path, bool directory, int *ret_fd)
 {
-	return directory ? path_make_dirs(root, path, 0755, ret_fd) : file_open(root, path, LINKS_MAX, ret_fd);
+	return directory ? path_make_dirs(root, path, 0755, ret_fd)
+			 : file_open(root, path, LINKS_MAX, ret_fd);
 }
 
 /* /proc and /sys: a link there would take masks, labels and sysctls somewhere else (CVE-2019-19921,
@@ -341,7 +342,8 @@ static err *reconfigure(const struct plan *p, const struct plan_mount *m, int fd
 		return err_errno("open file system");
 	for (uint32_t i = 0; i < m->options.count; i++)
 		TRY(set_option(fs, plan_string(p, options[i])));
-	return k_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL) < 0 ? fs_error(fs, "change", "options") : NULL;
+	return k_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL) < 0 ? fs_error(fs, "change", "options")
+									: NULL;
 }
 
 /* copy-symlink: the same link once more, or the same already. */
@@ -392,11 +394,8 @@ err *mount_row(struct init *init, const struct plan_mount *m, int *ret_tree)
 err *mount_error(err *e, const struct plan *p, const struct plan_mount *m)
 {
 	static const char *const words[] = {
-		[PLAN_MOUNT_FS] = "mount",
-		[PLAN_MOUNT_BIND] = "bind",
-		[PLAN_MOUNT_REMOUNT] = "remount",
-		[PLAN_MOUNT_LINK] = "link",
-		[PLAN_MOUNT_REMOVE] = "unmount",
+		[PLAN_MOUNT_FS] = "mount",  [PLAN_MOUNT_BIND] = "bind",	     [PLAN_MOUNT_REMOUNT] = "remount",
+		[PLAN_MOUNT_LINK] = "link", [PLAN_MOUNT_REMOVE] = "unmount",
 	};
 	const char *type = plan_string(p, m->type), *source = plan_string(p, m->source);
 	const char *what = m->kind == PLAN_MOUNT_FS ? type : source;

@@ -27,7 +27,8 @@ static const struct cli_option global_options[] = {
 
 static const struct cli_command *const commands[] = {
 	&cmd_create, &cmd_start, &cmd_run, &cmd_exec, &cmd_state, &cmd_list, &cmd_kill, &cmd_delete,
-	&cmd_ps, &cmd_pause, &cmd_resume, &cmd_update, &cmd_events, &cmd_mounts, &cmd_spec, &cmd_features, NULL,
+	&cmd_ps, &cmd_pause, &cmd_resume, &cmd_update, &cmd_events, &cmd_mounts, &cmd_spec,
+	&cmd_features, NULL,
 };
 
 /* "NAME version X", then "spec: X", as tools parse them; under the name it was called by, because some

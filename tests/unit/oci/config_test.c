@@ -533,14 +533,16 @@ static void test_mounts_alone_are_a_document_too(void **state)
 {
 	(void)state;
 	static const struct row rows[] = {
-		{ "[{\"destination\":\"/a\",\"options\":[1]}]", "doc:1:33: mounts[0].options[0]: expected string, got number" },
+		{ "[{\"destination\":\"/a\",\"options\":[1]}]",
+		  "doc:1:33: mounts[0].options[0]: expected string, got number" },
 		{ "[{\"source\":\"x\"}]", "mounts[0].destination: required but missing" },
 		{ "[{\"destination\":\"/a\",\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]}]",
 		  "mounts[0]: uidMappings and gidMappings must be given together" },
 		{ "{}", "mounts: required but missing" },
 		{ "\"/a\"", "expected object, got string" },
 	};
-	static const char *const good[] = { "[{\"destination\":\"/a\"}]", "{\"mounts\":[{\"destination\":\"/a\"}]}" };
+	static const char *const good[] = { "[{\"destination\":\"/a\"}]",
+					    "{\"mounts\":[{\"destination\":\"/a\"}]}" };
 	const struct oci_config *c;
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -549,7 +551,8 @@ static void test_mounts_alone_are_a_document_too(void **state)
 		assert_string_equal(c->mounts.items[0].destination, "/a");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_err err *e = oci_mounts_decode(arena, "doc", rows[i].members, strlen(rows[i].members), &warnings, &c);
+		auto_err err *e = oci_mounts_decode(arena, "doc", rows[i].members, strlen(rows[i].members),
+						    &warnings, &c);
 		auto_str struct str text = STR_INIT(1024);
 
 		assert_non_null(e);

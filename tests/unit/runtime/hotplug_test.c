@@ -93,10 +93,12 @@ static void test_a_record_that_cannot_be_written_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_the_last_one_at_a_destination_is_found_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_was_saved_is_loaded_and_what_has_gone_is_left_out, setup,
+		cmocka_unit_test_setup_teardown(test_the_last_one_at_a_destination_is_found_first, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(test_a_record_that_cannot_be_written_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_saved_is_loaded_and_what_has_gone_is_left_out,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_record_that_cannot_be_written_is_an_error, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,8 @@ static struct oci_mount mounts[] = {
 /* The rows' options joined, "L" in front where the label is an attribute. */
 static void plan_labels(const char *selinux_fs, struct str *out)
 {
-	struct oci_config config = { .mounts = { mounts, ARRAY_LEN(mounts) }, .linux = { .mount_label = LABEL } };
+	struct oci_config config = { .mounts = { mounts, ARRAY_LEN(mounts) },
+				     .linux = { .mount_label = LABEL } };
 	struct namespaces namespaces = NAMESPACES_INIT;
 	auto_plan_builder struct plan_builder b;
 	struct plan_source source = {
@@ -139,7 +140,8 @@ static void plan_labels(const char *selinux_fs, struct str *out)
 	for (uint32_t i = 0; i < p->mounts.count; i++) {
 		const plan_text *options = plan_items(p, m[i].options);
 
-		str_addf(out, "%s%s:%s;", m[i].flags & PLAN_MOUNT_LABEL ? "L" : "", plan_string(p, m[i].destination),
+		str_addf(out, "%s%s:%s;", m[i].flags & PLAN_MOUNT_LABEL ? "L" : "",
+			 plan_string(p, m[i].destination),
 			 m[i].options.count ? plan_string(p, options[0]) : "");
 	}
 }
@@ -155,13 +157,16 @@ static void test_new_file_systems_get_the_label_where_selinux_is(void **state)
 	assert_ok(file_replace(AT_FDCWD, file, "1", 1, 0644));
 	plan_labels(dir, &text);
 	assert_int_equal(unlink(file), 0);
-	assert_string_equal(text.data, "/proc:;/sys:;L/dev/mqueue:;/tmp:context=" LABEL ";/dev/pts:context=" LABEL
-				       ";/own:context=system_u:object_r:own_t:s0;");
+	assert_string_equal(text.data,
+			    "/proc:;/sys:;L/dev/mqueue:;/tmp:context=" LABEL ";/dev/pts:context=" LABEL
+			    ";/own:context=system_u:object_r:own_t:s0;");
 	assert_int_equal(warnings.count, 0);
 	str_clear(&text);
 	plan_labels(dir, &text);
 	assert_int_equal(rmdir(dir), 0);
-	assert_string_equal(text.data, "/proc:;/sys:;/dev/mqueue:;/tmp:;/dev/pts:;/own:context=system_u:object_r:own_t:s0;");
+	assert_string_equal(
+		text.data,
+		"/proc:;/sys:;/dev/mqueue:;/tmp:;/dev/pts:;/own:context=system_u:object_r:own_t:s0;");
 	assert_int_equal(warnings.count, 1);
 	assert_string_equal(warnings.items[0],
 			    "linux.mountLabel: SELinux is not enabled on this host, '" LABEL "' ignored");
@@ -172,7 +177,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_maps_of_crun_are_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maps_that_cannot_be_meant_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_new_file_systems_get_the_label_where_selinux_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_file_systems_get_the_label_where_selinux_is, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
