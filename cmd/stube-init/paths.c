@@ -13,6 +13,7 @@
 struct covers {
 	int null;  /* the host's /dev/null, verified */
 	int empty; /* attached on the first masked directory */
+	const char *label; /* linux.mountLabel where SELinux is, or NULL */
 };
 
 /* CVE-2025-31133: by descriptor, and only if it is the null device. */
@@ -29,12 +30,13 @@ static err *open_null(int *ret_fd)
 	return NULL;
 }
 
-static err *new_empty(int *ret_fd)
+static err *new_empty(const char *label, int *ret_fd)
 {
 	auto_close int fs = k_fsopen("tmpfs");
 
 	if (fs < 0 || k_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755") < 0 ||
 	    k_fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "1") < 0 ||
+	    (label && k_fsconfig(fs, FSCONFIG_SET_STRING, "context", label) < 0) ||
 	    k_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		return err_errno("make empty directory");
 	int fd = k_fsmount(fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -69,7 +71,7 @@ static err *mask(struct covers *covers, int place)
 	} else if (covers->empty >= 0) {
 		TRY(clone_of(covers->empty, &tree));
 	} else {
-		TRY(new_empty(&tree));
+		TRY(new_empty(covers->label, &tree));
 	}
 	if (k_move_mount(tree, place) < 0)
 		return err_errno("attach");
@@ -110,7 +112,7 @@ err *init_paths(void *data)
 	const struct plan *p = init->plan;
 	const plan_text *masked = plan_items(p, p->masked);
 	const plan_text *readonly = plan_items(p, p->readonly);
-	struct covers covers = { -1, -1 };
+	struct covers covers = { -1, -1, plan_string(p, p->mount_label) };
 	err *e = NULL;
 
 	/* Read-only first: a mask below a read-only path must not be covered by its clone. */
