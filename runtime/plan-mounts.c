@@ -229,12 +229,24 @@ static err *plan_cgroup(struct plan_builder *b, const struct plan_source *s, str
 	return NULL;
 }
 
-static bool has_option(const struct mount_spec *spec, const char *prefix)
+static bool has_option(const struct strv *options, const char *prefix)
 {
-	for (size_t i = 0; i < spec->data.count; i++)
-		if (str_starts_with(spec->data.items[i], prefix))
+	for (size_t i = 0; i < options->count; i++)
+		if (str_starts_with(options->items[i], prefix))
 			return true;
 	return false;
+}
+
+/* What a tmpfs takes from the directory that it covers where no option says it, as crun and runc do. */
+static uint32_t tmpfs_flags(const struct mount_spec *spec)
+{
+	uint32_t flags = spec->copy_up ? PLAN_MOUNT_COPY_UP : 0;
+
+	if (!has_option(&spec->data, "mode="))
+		flags |= PLAN_MOUNT_TAKE_MODE;
+	if (spec->copy_up && !has_option(&spec->data, "uid=") && !has_option(&spec->data, "gid="))
+		flags |= PLAN_MOUNT_TAKE_OWNER;
+	return flags;
 }
 
 /* linux.mountLabel, as runc and crun give it: an option where the file system takes it, an attribute of the
@@ -246,7 +258,7 @@ static void add_label(const struct plan_builder *b, const struct plan_source *s,
 		return;
 	if (str_equal(type, "mqueue"))
 		row->flags |= PLAN_MOUNT_LABEL;
-	else if (!has_option(spec, "context="))
+	else if (!has_option(&spec->data, "context="))
 		strv_addf(&spec->data, "context=%s", s->config->linux.mount_label);
 }
 
@@ -254,21 +266,20 @@ static err *plan_file_system(struct plan_builder *b, const struct plan_source *s
 			     struct mount_spec *spec, struct plan_mount *row)
 {
 	const char *fallback = NULL;
-	bool tmpfs = str_equal(m->type, "tmpfs");
 
 	if (spec->idmap || m->uid_mappings.count > 0)
 		return err_new(ENOTSUP, "uidMappings: only bind mounts can be id-mapped");
-	if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
+	if (str_equal(m->type, "tmpfs"))
+		row->flags |= tmpfs_flags(spec);
+	/* What is filled first cannot be read-only from birth: then only its mount is, afterwards. */
+	else if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
 		strv_add(&spec->data, "ro");
-	/* A tmpfs would be open to all: runc and crun let it look like the directory that it covers. */
-	if (tmpfs && !spec->copy_up && !has_option(spec, "mode="))
-		row->flags |= PLAN_MOUNT_MODE_OF_PLACE;
 	add_label(b, s, m->type, spec, row);
 	TRY(strv_check(&spec->data));
 	row->kind = PLAN_MOUNT_FS;
 	row->type = plan_add_text(b, m->type);
 	row->source = plan_add_text(b, fallback ? fallback : m->source);
-	row->flags |= (fallback ? PLAN_MOUNT_FALLBACK : 0) | (spec->copy_up ? PLAN_MOUNT_COPY_UP : 0);
+	row->flags |= fallback ? PLAN_MOUNT_FALLBACK : 0;
 	row->options = plan_add_texts(b, (const char *const *)spec->data.items, spec->data.count);
 	return NULL;
 }

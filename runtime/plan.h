@@ -82,8 +82,9 @@ enum plan_mount_flag {
 	PLAN_MOUNT_PRIVATE = 1 << 9,
 	PLAN_MOUNT_SOURCE_LINK = 1 << 10, /* bind the link that `source` is, not what it leads to */
 	PLAN_MOUNT_PLACE_LINK = 1 << 11,  /* cover the link that the destination is */
-	PLAN_MOUNT_MODE_OF_PLACE = 1 << 12, /* the root of the new file system gets the destination's mode */
+	PLAN_MOUNT_TAKE_MODE = 1 << 12,  /* tmpfs without mode=: that of the directory it covers */
 	PLAN_MOUNT_LABEL = 1 << 13,      /* its root gets the plan's mount_label */
+	PLAN_MOUNT_TAKE_OWNER = 1 << 14, /* tmpcopyup without uid= and gid=: the same for the owner */
 };
 
 struct plan_mount {

@@ -121,10 +121,5 @@ static err *copy_dir(int from, int to, unsigned depth)
 
 err *copy_tree(int from, int to)
 {
-	struct stat st;
-
-	if (fstat(from, &st) < 0)
-		return err_errno("look at directory");
-	TRY(copy_dir(from, to, 0));
-	return set_owner(to, &st);
+	return copy_dir(from, to, 0);
 }

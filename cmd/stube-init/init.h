@@ -68,7 +68,7 @@ err *cwd_enter(struct init *init) MUST_CHECK;
 /* Add HOME to the environment unless it is there. */
 err *home_add(struct init *init) MUST_CHECK;
 
-/* Copy the content of a directory into another: tmpcopyup. */
+/* Copy the content of a directory into another: tmpcopyup. The directories themselves stay as they are. */
 err *copy_tree(int from, int to) MUST_CHECK;
 
 /* The pause process of a Pod: reaps, ends on SIGTERM. Never returns. */

@@ -94,23 +94,10 @@ static err *set_option(int fs, const char *option)
 	return rc < 0 ? fs_error(fs, "option", option) : NULL;
 }
 
-/* What a directory that was there before hands on to the file system that covers it. */
-static err *set_mode_of_place(int root, const char *path, int fs)
+/* Takes something from the directory below, so it is writable until then. */
+static bool covers(const struct plan_mount *m)
 {
-	auto_close int place = -1;
-	struct stat st;
-	char mode[8];
-	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &place);
-
-	if (e && e->code == ENOENT) {
-		err_free(e);
-		return NULL;
-	}
-	TRY(e);
-	if (fstat(place, &st) < 0)
-		return err_errno("look at destination");
-	snprintf(mode, sizeof mode, "%o", st.st_mode & 07777u);
-	return k_fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode) < 0 ? fs_error(fs, "mode", mode) : NULL;
+	return m->flags & (PLAN_MOUNT_COPY_UP | PLAN_MOUNT_TAKE_MODE | PLAN_MOUNT_TAKE_OWNER);
 }
 
 static err *new_file_system(const struct init *init, const struct plan_mount *m, int *ret_fd)
@@ -128,11 +115,9 @@ static err *new_file_system(const struct init *init, const struct plan_mount *m,
 		return fs_error(fs, "source", source);
 	for (uint32_t i = 0; i < m->options.count; i++)
 		TRY(set_option(fs, plan_string(p, options[i])));
-	if (m->flags & PLAN_MOUNT_MODE_OF_PLACE)
-		TRY(set_mode_of_place(init->root, plan_string(p, m->destination), fs));
 	if (k_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		return fs_error(fs, "new file system", type);
-	int fd = k_fsmount(fs, (unsigned)m->set);
+	int fd = k_fsmount(fs, (unsigned)(covers(m) ? m->set & ~(uint64_t)MOUNT_ATTR_RDONLY : m->set));
 	if (fd < 0)
 		return fs_error(fs, "mount file system", type);
 	*ret_fd = fd;
@@ -266,14 +251,41 @@ static err *check_place(const struct plan_mount *m, int tree, int destination)
 	return NULL;
 }
 
-static err *copy_up(int destination, int tree)
+static err *copy_up(int destination, int to)
 {
 	auto_close int from = openat(destination, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_close int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (from < 0 || to < 0)
-		return err_errno("tmpcopyup");
-	return err_wrap(copy_tree(from, to), "tmpcopyup");
+	return err_wrap(from < 0 ? err_errno("open directory") : copy_tree(from, to), "tmpcopyup");
+}
+
+/* Mode and owner need no right to read the directory; its content does. */
+static err *cover(const struct plan_mount *m, int tree, int destination)
+{
+	auto_close int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (to < 0)
+		return err_errno("open new file system");
+	if (fstat(destination, &st) < 0)
+		return err_errno("look at directory");
+	if (m->flags & PLAN_MOUNT_COPY_UP)
+		TRY(copy_up(destination, to));
+	/* Owner first: chown(2) drops set-id bits. */
+	if ((m->flags & PLAN_MOUNT_TAKE_OWNER) && fchown(to, st.st_uid, st.st_gid) < 0)
+		return err_errno("set owner");
+	if ((m->flags & PLAN_MOUNT_TAKE_MODE) && fchmod(to, st.st_mode & 07777) < 0)
+		return err_errno("set mode");
+	return NULL;
+}
+
+static err *open_existing(int root, const char *path, int *ret_fd)
+{
+	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, ret_fd);
+
+	if (!e || e->code != ENOENT)
+		return e;
+	err_free(e);
+	return NULL;
 }
 
 static err *set_label(const struct plan *p, int tree)
@@ -315,15 +327,21 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 		return err_errno("check source");
 	if (m->flags & PLAN_MOUNT_LABEL)
 		TRY(set_label(init->plan, tree));
-	if (m->flags & PLAN_MOUNT_NO_LINKS)
+	if (covers(m) && !(m->flags & PLAN_MOUNT_NO_LINKS))
+		TRY(open_existing(init->root, path, &destination));
+	/* What is yet to be made has nothing to give: then the tmpfs is as its options say. */
+	bool existed = destination >= 0;
+	if (!existed && (m->flags & PLAN_MOUNT_NO_LINKS))
 		TRY(strict_open(init->root, path, &destination));
-	else if (m->flags & PLAN_MOUNT_PLACE_LINK)
+	else if (!existed && (m->flags & PLAN_MOUNT_PLACE_LINK))
 		TRY(link_open(init->root, path, &destination));
-	else
+	else if (!existed)
 		TRY(destination_open(init->root, path, S_ISDIR(st.st_mode), &destination));
 	TRY(check_place(m, tree, destination));
-	if (m->flags & PLAN_MOUNT_COPY_UP)
-		TRY(copy_up(destination, tree));
+	if (existed)
+		TRY(cover(m, tree, destination));
+	if (covers(m))
+		TRY(set_attributes(tree, 0, m->set & MOUNT_ATTR_RDONLY, 0, 0));
 	TRY(set_attributes(tree, AT_RECURSIVE, m->set_all, m->clear_all, 0));
 	if (k_move_mount(tree, destination) < 0)
 		return attach_error(destination, S_ISDIR(st.st_mode));

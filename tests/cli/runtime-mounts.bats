@@ -99,6 +99,29 @@ go_in() { # SETUP FILTER
 	[ "$(cat "$T/b/rootfs/data/dir/file")" = text ]
 }
 
+@test "a tmpfs takes the mode of the directory that it covers, unless an option or no directory says otherwise" {
+	mkdir -p "$T/b"
+	go '.'
+	mkdir -p "$T/b/rootfs/data"
+	echo text > "$T/b/rootfs/data/file"
+	chown 5:6 "$T/b/rootfs/data"
+	chmod 733 "$T/b/rootfs/data"
+	covered() { # OPTIONS: mode and owner of /data, of a place that was not there, and whether they can be written
+		rm -rf "$T/b/rootfs/new"
+		rt_config b "$(rt_sh 'stat -c "%a %u:%g" /data /new; cat /data/file; echo x > /data/x') | .mounts += ([\"/data\", \"/new\"] | map({destination: ., type: \"tmpfs\", source: \"tmpfs\", options: [$1]}))"
+		run rt run -b "$T/b" "$ID"
+	}
+	covered ''
+	[ "${lines[0]} ${lines[1]}" = "733 0:0 1777 0:0" ]
+	covered '"tmpcopyup"'
+	[ "${lines[0]} ${lines[1]} ${lines[2]} $status" = "733 5:6 1777 0:0 text 0" ]
+	covered '"tmpcopyup", "mode=0737", "uid=7"'
+	[ "${lines[0]} ${lines[1]} ${lines[2]} $status" = "737 7:0 737 7:0 text 0" ]
+	covered '"tmpcopyup", "ro", "noatime"'
+	[ "${lines[0]} ${lines[2]}" = "733 5:6 text" ]
+	[[ "${lines[3]}" == *"Read-only file system"* ]]
+}
+
 @test "an id-mapped mount shows other owners, with its own maps or the container's" {
 	mkdir -p "$T/vol"
 	touch "$T/vol/mine"
