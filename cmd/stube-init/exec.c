@@ -43,7 +43,7 @@ static err *refuse(int code, const char *name)
 	} known[] = {
 		{ ENOENT, "no such file or directory" },
 		{ EACCES, "permission denied" },
-		{ EISDIR, "is a directory" },
+		{ EISDIR, "is a directory: permission denied" },
 		{ ENOEXEC, "exec format error" },
 	};
 

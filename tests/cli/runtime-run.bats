@@ -218,6 +218,10 @@ go() {
 	rt_config b '.process.args = ["/etc/passwd"]'
 	run rt run -b "$T/b" "$ID"
 	[[ "$output" == *"exec: \"/etc/passwd\": permission denied"* ]]
+	# What execve(2) would say, and why: engines make status 126 of it.
+	rt_config b '.process.args = ["/etc"]'
+	run rt run -b "$T/b" "$ID"
+	[[ "$output" == *"exec: \"/etc\": is a directory: permission denied"* ]]
 	[ ! -e "$ROOT/$ID" ]
 	[ ! -e "$CGROUP/$ID" ]
 }
