@@ -20,7 +20,14 @@ build/systemd/%: packaging/% Makefile docs/rules.mk
 	@mkdir -p $(@D)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|g' $< > $@
 
-install: all man completion $(UNITS:%=build/systemd/%)
+# Podman 4 reads settings of others in /etc alone, whatever the prefix is; an ordinary user's in the home.
+SYSCONFDIR ?= $(if $(or $(DESTDIR),$(filter 0,$(shell id -u))),/etc,$(or $(XDG_CONFIG_HOME),$(HOME)/.config))
+PODMAN_CONF = $(DESTDIR)$(SYSCONFDIR)/containers/containers.conf.d/50-stube.conf
+build/containers.conf: packaging/containers.conf Makefile docs/rules.mk
+	@mkdir -p $(@D)
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|g' $< > $@
+
+install: all man completion $(UNITS:%=build/systemd/%) build/containers.conf
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(SHAREDIR)/bash-completion/completions
 	install -m 755 $(PROGRAMS:%=build/bin/%) $(DESTDIR)$(BINDIR)
 	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1
@@ -29,7 +36,10 @@ install: all man completion $(UNITS:%=build/systemd/%)
 	install -m 644 $(UNITS:%=build/systemd/%) $(DESTDIR)$(LIBDIR)/systemd/system
 	install -m 644 packaging/sysusers.conf $(DESTDIR)$(LIBDIR)/sysusers.d/stube.conf
 	install -m 644 packaging/tmpfiles.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/stube.conf
+	install -d $(dir $(PODMAN_CONF))
+	install -m 644 build/containers.conf $(PODMAN_CONF)
 uninstall:
+	rm -f $(PODMAN_CONF)
 	rm -f $(UNITS:%=$(DESTDIR)$(LIBDIR)/systemd/system/%)
 	rm -f $(DESTDIR)$(LIBDIR)/sysusers.d/stube.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/stube.conf
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(MANUALS:%=$(DESTDIR)$(MANDIR)/man1/%.1)

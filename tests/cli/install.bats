@@ -10,7 +10,7 @@ setup_file() {
 }
 teardown_file() { rm -rf "$INSTALLED"; }
 
-@test "programs, manuals, completion and units lie below the prefix, and nothing elsewhere" {
+@test "programs, manuals, completion and units lie below the prefix, and nothing elsewhere but Podman's settings" {
 	local program
 	cd "$INSTALLED"
 	for program in stube stube-runtime stube-monitor stube-scheduler stube-agent; do
@@ -22,8 +22,41 @@ teardown_file() { rm -rf "$INSTALLED"; }
 	[ -s opt/stube/lib/systemd/system/stube-agent.service ]
 	[ -s opt/stube/lib/sysusers.d/stube.conf ]
 	[ -s opt/stube/lib/tmpfiles.d/stube.conf ]
-	[ "$(ls)" = "log
+	[ "$(ls)" = "etc
+log
 opt" ]
+	[ "$(find etc -type f)" = etc/containers/containers.conf.d/50-stube.conf ]
+}
+
+@test "Podman finds the runtime by its name, at the place it was installed to, and its own beside it" {
+	local conf=$INSTALLED/etc/containers/containers.conf.d/50-stube.conf
+	grep -qFx 'stube-runtime = ["/opt/stube/bin/stube-runtime"]' "$conf"
+	command -v podman > /dev/null || skip 'podman is not installed'
+	[ "$(id -u)" = 0 ] || skip 'needs root, to put the file into its place in a mount namespace'
+	# The programs are in a folder of the test: a mount puts them where they belong.
+	run env INSTALLED="$INSTALLED" unshare -m --propagation private sh -ec '
+		mount -t tmpfs tmpfs /opt
+		mkdir /opt/stube
+		mount --bind "$INSTALLED/opt/stube" /opt/stube
+		cp -a /etc/containers "$INSTALLED/containers"
+		mkdir -p "$INSTALLED/containers/containers.conf.d"
+		cp "$INSTALLED/etc/containers/containers.conf.d/50-stube.conf" "$INSTALLED/containers/containers.conf.d"
+		mount --bind "$INSTALLED/containers" /etc/containers
+		for runtime in stube-runtime crun; do
+			podman --root "$INSTALLED/store" --runroot "$INSTALLED/run" --tmpdir "$INSTALLED/tmp" --storage-driver=vfs --events-backend=file \
+				--cgroup-manager=cgroupfs --runtime $runtime info --format "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}"
+		done'
+	rm -rf "$INSTALLED"/{containers,store,run,tmp}
+	[ "${lines[0]}" = "stube-runtime /opt/stube/bin/stube-runtime" ]
+	[[ "${lines[1]}" == "crun /"* ]]
+}
+
+@test "an ordinary user's install makes it known to that user" {
+	[ "$(id -u)" = 0 ] || skip 'needs root, to become another user'
+	conf() { setpriv --reuid 65534 --regid 65534 --clear-groups env "$@" make --no-print-directory -n uninstall PREFIX=/home/x/.local | grep 50-stube; }
+	[ "$(conf -u XDG_CONFIG_HOME HOME=/home/x)" = 'rm -f /home/x/.config/containers/containers.conf.d/50-stube.conf' ]
+	[ "$(conf XDG_CONFIG_HOME=/home/x/c HOME=/home/x)" = 'rm -f /home/x/c/containers/containers.conf.d/50-stube.conf' ]
+	[ "$(make --no-print-directory -n uninstall PREFIX=/opt/x | grep 50-stube)" = 'rm -f /etc/containers/containers.conf.d/50-stube.conf' ]
 }
 
 @test "uninstall takes away what install brought" {
