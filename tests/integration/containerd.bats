@@ -35,7 +35,10 @@ start_containerd() {
 	[ttrpc]
 	  address = "$T/sock.ttrpc"
 	END
-	nsenter -t "$HOLDER" -m -- containerd -c "$T/config.toml" > "$T/log" 2>&1 3>&- &
+	# With --uidmap ctr forgets what --runc-binary said: then containerd takes the runc of its PATH.
+	mkdir "$T/bin"
+	ln -s "$RUNTIME" "$T/bin/runc"
+	PATH=$T/bin:$PATH nsenter -t "$HOLDER" -m -- containerd -c "$T/config.toml" > "$T/log" 2>&1 3>&- &
 	DAEMON=$!
 	export DAEMON
 	for _ in {1..200}; do [ -S "$T/sock" ] && ctr_at version > /dev/null 2>&1 && return; sleep 0.05; done
@@ -110,6 +113,46 @@ start() { # OPTION... ID COMMAND...
 	[[ "$status" -eq 0 || "$output" == *"not found"* || "$output" == *"already finished"* ]]
 	ctr_at task delete ended
 	ctr_at container rm ended
+}
+
+@test "mounts, a read-only root, capabilities and a filter are as ctr asks" {
+	mkdir -p "$T/vol"
+	echo data > "$T/vol/file"
+	run start --rm --read-only --cwd=/bin --env=A=b --cap-drop=CAP_CHOWN --seccomp \
+		"--mount=type=bind,src=$T/vol,dst=/vol,options=rbind:ro" --mount=type=tmpfs,dst=/t,options=size=64k asked \
+		sh -c 'id -u; echo $PWD $A; cat /vol/file; echo x > /vol/x; echo x > /x; grep -E "^(CapBnd|Seccomp):" /proc/self/status'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]} ${lines[1]} ${lines[2]}" = "0 /bin b data" ]
+	[[ "${lines[3]}" == *"/vol/x: Read-only file system"* ]]
+	[[ "${lines[4]}" == *"/x: Read-only file system"* ]]
+	[ "${lines[5]}" = $'CapBnd:\t00000000a80425fa' ]
+	[ "${lines[6]}" = $'Seccomp:\t2' ]
+}
+
+@test "a user namespace by ctr's maps owns its root" {
+	run start --rm --uidmap=0:100000:1000 --gidmap=0:100000:1000 mapped sh -c 'id -u; cat /proc/self/uid_map; stat -c %u:%g /bin/busybox'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 0 ]
+	[[ "${lines[1]}" =~ ^\ *0\ +100000\ +1000$ ]]
+	[ "${lines[2]}" = 0:0 ]
+}
+
+@test "ctr run --tty and task exec --tty have a terminal" {
+	start -d web sh -c 'sleep 300'
+	for command in "run --rm --tty --snapshotter native --runc-binary $RUNTIME --runc-root $T/runc --cgroup /${T##*.}/tty localhost/busybox:test tty" \
+		'task exec --tty --exec-id e2 web'; do
+		printf 'exec nsenter -t %s -m -- ctr -a "%s" %s sh -c "test -t 0 && test -t 1 && echo a terminal"\n' "$HOLDER" "$T/sock" "$command" > "$T/terminal"
+		timeout 60 script -qefc "sh $T/terminal" "$T/typescript" < /dev/null > "$T/screen" 3>&-
+		[ "$(tr -d '\r' < "$T/screen" | grep -c 'a terminal$')" -eq 1 ]
+	done
+	# A second container in the network namespace of the first.
+	pid=$(ctr_at task ls | awk '$1 == "web" { print $2 }')
+	run start --rm "--with-ns=network:/proc/$pid/ns/net" joined stat -L -c %i /proc/self/ns/net
+	[ "$output" = "$(stat -L -c %i "/proc/$pid/ns/net")" ]
+	ctr_at task kill -s KILL web
+	for _ in {1..100}; do [[ "$(ctr_at task ls)" == *STOPPED* ]] && break; sleep 0.1; done
+	ctr_at task delete web || true
+	ctr_at container rm web
 }
 
 @test "a program that does not exist fails with the words engines look for" {
