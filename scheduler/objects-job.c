@@ -168,6 +168,7 @@ static err *submit(struct job *j)
 		op.len = j->value.len;
 		op.lease = j->lease;
 	}
+	/* The last: its revision is the transaction's. */
 	j->own_op = j->op_count;
 	TRY(job_op(j, &op));
 	store_submit(j->o->store, j->ops, j->op_count, submitted, j);

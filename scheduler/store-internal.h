@@ -16,6 +16,8 @@ struct store_backend {
 		       store_done_fn *done, void *user);
 	void (*subscribe)(struct store *s, store_event_fn *fn, void *user);
 	err *(*history)(struct store *s, uint64_t after, size_t limit, store_history_fn *fn, void *user);
+	err *(*past)(struct store *s, struct store_past *past, store_past_fn *fn, void *user);
+	err *(*before)(struct store *s, const char *key, uint64_t revision, store_past_fn *fn, void *user);
 	void (*lease_grant)(struct store *s, int64_t ttl, store_lease_fn *done, void *user);
 	bool (*lease_keep)(struct store *s, int64_t id);
 	void (*lease_revoke)(struct store *s, int64_t id);

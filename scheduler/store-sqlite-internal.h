@@ -2,7 +2,8 @@
  *
  * Tables   meta    version of this layout; the newest revision
  *          kv      what is there now
- *          log     each change, oldest first; place: revision << LOG_BITS | number within its transaction
+ *          log     each change, oldest first; place: revision << LOG_BITS; below it, in databases of earlier
+ *                  releases, the number within a transaction, which had one revision
  *          leases  those that were granted; how long each still has is known in memory only */
 #pragma once
 #include <sqlite3.h>
@@ -17,6 +18,7 @@ _Static_assert(STORE_OPS_MAX <= 1 << LOG_BITS, "a transaction's changes have a p
 enum statement {
 	SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK,
 	SQL_GET, SQL_LOOK, SQL_PUT, SQL_DELETE, SQL_LOG, SQL_PRUNE, SQL_REVISION,
+	SQL_PAST_UP, SQL_PAST_DOWN, SQL_BEFORE,
 	SQL_LEASE_PUT, SQL_LEASE_DELETE, SQL_LEASE_KEYS,
 	SQL_COUNT,
 };
@@ -37,6 +39,7 @@ struct change {
 	struct store_op op;
 	bool done;        /* it had an effect: there is an event */
 	uint64_t created; /* of the entry as it is now, or was */
+	uint64_t revision;
 };
 enum work_kind { WORK_WRITE, WORK_GRANT, WORK_END };
 /* One transaction, or the beginning or end of a lease, on its way to the disk. */
@@ -93,6 +96,11 @@ void sqlite_enqueue(struct sqlite_store *s, struct work *w);
 /* Commit what waits, tell everybody. user: struct sqlite_store. */
 void sqlite_commit(void *user);
 void sqlite_drop_queue(struct sqlite_store *s);
+
+/* ---- store-sqlite-past.c ---- */
+err *sqlite_history(struct store *s, uint64_t after, size_t limit, store_history_fn *fn, void *user);
+err *sqlite_past(struct store *s, struct store_past *past, store_past_fn *fn, void *user);
+err *sqlite_before(struct store *s, const char *key, uint64_t revision, store_past_fn *fn, void *user);
 
 /* ---- store-sqlite-lease.c ---- */
 err *sqlite_leases_load(struct sqlite_store *s) MUST_CHECK;

@@ -143,18 +143,18 @@ static err *look(struct sqlite_store *s, struct work *w, size_t i)
 	return NULL;
 }
 
-static err *put(struct sqlite_store *s, struct change *c, uint64_t revision)
+static err *put(struct sqlite_store *s, struct change *c)
 {
 	sqlite3_stmt *statement = sqlite_statement(s, SQL_PUT);
 
 	if (!c->created) {
-		c->created = revision;
+		c->created = c->revision;
 		s->now.keys++;
 	}
 	sqlite3_bind_text(statement, 1, c->op.key, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, c->op.value, (int)c->op.len, SQLITE_STATIC);
 	sqlite3_bind_int64(statement, 3, (int64_t)c->created);
-	sqlite3_bind_int64(statement, 4, (int64_t)revision);
+	sqlite3_bind_int64(statement, 4, (int64_t)c->revision);
 	sqlite3_bind_int64(statement, 5, c->op.lease);
 	return sqlite_run(s, statement, "write");
 }
@@ -168,12 +168,12 @@ static err *drop(struct sqlite_store *s, struct change *c)
 	return sqlite_run(s, statement, "write");
 }
 
-static err *log_change(struct sqlite_store *s, const struct change *c, uint64_t revision, size_t number)
+static err *log_change(struct sqlite_store *s, const struct change *c)
 {
 	sqlite3_stmt *statement = sqlite_statement(s, SQL_LOG);
 	size_t size = strlen(c->op.key) + c->op.len;
 
-	sqlite3_bind_int64(statement, 1, (int64_t)(revision << LOG_BITS | number));
+	sqlite3_bind_int64(statement, 1, (int64_t)(c->revision << LOG_BITS));
 	sqlite3_bind_text(statement, 2, c->op.key, -1, SQLITE_STATIC);
 	if (c->op.kind == STORE_PUT)
 		sqlite3_bind_text(statement, 3, c->op.value, (int)c->op.len, SQLITE_STATIC);
@@ -184,23 +184,19 @@ static err *log_change(struct sqlite_store *s, const struct change *c, uint64_t 
 }
 
 /* First every comparison, then the writes: a refused transaction has written nothing that would have to be
- * undone. */
+ * undone. Each change has a revision of its own: a watch may be cut between any two and goes on from there. */
 static err *write_changes(struct sqlite_store *s, struct work *w)
 {
-	uint64_t revision = s->now.revision + 1;
-	size_t number = 0;
-
 	for (size_t i = 0; i < w->count && !w->error; i++)
 		TRY(look(s, w, i));
 	for (size_t i = 0; i < w->count && !w->error; i++) {
 		struct change *c = &w->changes[i];
 		if (!c->done)
 			continue;
-		TRY(c->op.kind == STORE_PUT ? put(s, c, revision) : drop(s, c));
-		TRY(log_change(s, c, revision, number++));
+		c->revision = ++s->now.revision;
+		TRY(c->op.kind == STORE_PUT ? put(s, c) : drop(s, c));
+		TRY(log_change(s, c));
 	}
-	if (number)
-		s->now.revision = revision;
 	w->revision = s->now.revision;
 	return NULL;
 }
@@ -331,9 +327,9 @@ static void undo_group(struct sqlite_store *s, struct work *group, const struct 
 	}
 }
 
-static void tell_change(struct sqlite_store *s, const struct work *w, const struct change *c)
+static void tell_change(struct sqlite_store *s, const struct change *c)
 {
-	struct store_event event = { .revision = w->revision, .key = c->op.key, .created = c->created };
+	struct store_event event = { .revision = c->revision, .key = c->op.key, .created = c->created };
 
 	if (c->op.kind == STORE_PUT) {
 		event.value = c->op.value;
@@ -347,7 +343,7 @@ static void tell(struct sqlite_store *s, struct work *w)
 {
 	for (size_t i = 0; i < w->count && !w->error; i++)
 		if (w->changes[i].done)
-			tell_change(s, w, &w->changes[i]);
+			tell_change(s, &w->changes[i]);
 	s->stats.transactions += w->kind == WORK_WRITE && !w->error;
 	s->stats.conflicts += w->error && w->error->code == ESTALE;
 	if (w->kind == WORK_END) {

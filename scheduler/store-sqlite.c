@@ -30,6 +30,10 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_LOG] = "INSERT INTO log (place, key, value, created, size) VALUES (?, ?, ?, ?, ?)",
 	[SQL_PRUNE] = "DELETE FROM log WHERE place < ? RETURNING size",
 	[SQL_REVISION] = "UPDATE meta SET revision = ?",
+	[SQL_PAST_UP] = "SELECT key, value, created, place FROM log WHERE place >= ? ORDER BY place",
+	[SQL_PAST_DOWN] = "SELECT key, value, created, place FROM log WHERE place < ? ORDER BY place DESC",
+	[SQL_BEFORE] = ("SELECT key, value, created, place FROM log INDEXED BY log_of_key"
+			" WHERE key = ? AND place < ? ORDER BY place DESC LIMIT 1"),
 	[SQL_LEASE_PUT] = "INSERT INTO leases (id, ttl) VALUES (?, ?)",
 	[SQL_LEASE_DELETE] = "DELETE FROM leases WHERE id = ?",
 	[SQL_LEASE_KEYS] = "SELECT key FROM kv WHERE lease <> 0 AND lease = ? LIMIT ?",
@@ -44,6 +48,10 @@ static const char schema[] =
 	"NULL,"
 	" size INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE leases (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL) STRICT;";
+
+/* What a key was before; the sizes, so that summing them up does not read the values. Databases of earlier releases
+ * get it when they are opened; those releases keep it up to date without knowing of it. */
+static const char indexes[] = "CREATE INDEX IF NOT EXISTS log_of_key ON log (key, place, size)";
 
 err *sqlite_error(struct sqlite_store *s, const char *what)
 {
@@ -218,15 +226,16 @@ static int on_wal(void *user, sqlite3 *db UNUSED, const char *name UNUSED, int p
 
 static err *load(struct sqlite_store *s)
 {
-	int64_t meta, keys, log[2];
+	int64_t meta, keys, first, bytes;
 
 	TRY(ask(s, "SELECT revision FROM meta", &meta, 1));
 	TRY(ask(s, "SELECT count(*) FROM kv", &keys, 1));
-	TRY(ask(s, "SELECT min(place), sum(size) FROM log", log, 2));
+	TRY(ask(s, "SELECT min(place) FROM log", &first, 1));
+	TRY(ask(s, "SELECT sum(size) FROM log INDEXED BY log_of_key", &bytes, 1));
 	s->now.revision = (uint64_t)meta;
 	s->now.keys = (uint64_t)keys;
-	s->now.log_first = log[0] ? (uint64_t)log[0] >> LOG_BITS : s->now.revision + 1;
-	s->now.log_bytes = (uint64_t)log[1];
+	s->now.log_first = first ? (uint64_t)first >> LOG_BITS : s->now.revision + 1;
+	s->now.log_bytes = (uint64_t)bytes;
 	return NULL;
 }
 
@@ -249,6 +258,7 @@ static err *open_database(struct sqlite_store *s, const char *place)
 		    "PRAGMA journal_size_limit = 16777216",
 		    "open"));
 	TRY(check_health(s));
+	TRY(execute(s, indexes, "make the indexes"));
 	sqlite3_wal_hook(s->db, on_wal, s);
 	for (int i = 0; i < SQL_COUNT; i++)
 		TRY(prepare(s, sql[i], SQLITE_PREPARE_PERSISTENT, &s->statements[i]));
@@ -405,37 +415,6 @@ static void sqlite_subscribe(struct store *base, store_event_fn *fn, void *user)
 	s->event_user = user;
 }
 
-static err *sqlite_history(struct store *base, uint64_t after, size_t limit, store_history_fn *fn, void *user)
-{
-	struct sqlite_store *s = (struct sqlite_store *)base;
-	auto_statement sqlite3_stmt *statement = NULL;
-	int step;
-
-	/* A revision that is yet to come was seen in another life of this store, before a copy was put back.
-	 */
-	if (after + 1 < s->now.log_first || after > s->now.revision)
-		return err_new(EKEYEXPIRED, "revision %llu: changes are kept from %llu to %llu",
-			       (unsigned long long)after, (unsigned long long)s->now.log_first - 1,
-			       (unsigned long long)s->now.revision);
-	TRY(prepare(s, "SELECT key, value, created, place FROM log WHERE place >= ? ORDER BY place LIMIT ?",
-		    0, &statement));
-	sqlite3_bind_int64(statement, 1, (int64_t)((after + 1) << LOG_BITS));
-	sqlite3_bind_int64(statement, 2, limit ? (int64_t)limit : -1);
-	while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct store_event event = {
-			.key = (const char *)sqlite3_column_text(statement, 0),
-			.value = (const char *)sqlite3_column_text(statement, 1),
-			.len = (size_t)sqlite3_column_bytes(statement, 1),
-			.created = (uint64_t)sqlite3_column_int64(statement, 2),
-			.revision = (uint64_t)sqlite3_column_int64(statement, 3) >> LOG_BITS,
-		};
-		if (!event.key)
-			return err_oom();
-		TRY(fn(&event, user));
-	}
-	return step == SQLITE_DONE ? NULL : sqlite_error(s, "read");
-}
-
 /* ---- figures, copies ---- */
 
 static void sqlite_stats(struct store *base, struct store_stats *ret)
@@ -486,6 +465,8 @@ const struct store_backend store_sqlite = {
 	.submit = sqlite_submit,
 	.subscribe = sqlite_subscribe,
 	.history = sqlite_history,
+	.past = sqlite_past,
+	.before = sqlite_before,
 	.lease_grant = sqlite_lease_grant,
 	.lease_keep = sqlite_lease_keep,
 	.lease_revoke = sqlite_lease_revoke,

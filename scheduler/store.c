@@ -116,6 +116,16 @@ err *store_history(struct store *s, uint64_t after, size_t limit, store_history_
 	return s->backend->history(s, after, limit, fn, user);
 }
 
+err *store_past(struct store *s, struct store_past *past, store_past_fn *fn, void *user)
+{
+	return s->backend->past(s, past, fn, user);
+}
+
+err *store_before(struct store *s, const char *key, uint64_t revision, store_past_fn *fn, void *user)
+{
+	return s->backend->before(s, key, revision, fn, user);
+}
+
 /* ---- leases, figures, copies ---- */
 
 void store_lease_grant(struct store *s, int64_t ttl, store_lease_fn *done, void *user)

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -211,6 +212,12 @@ static void test_noise_anywhere_in_the_tables_is_found_when_opening(void **state
 	}
 }
 
+static bool add_one(const struct store_event *e, void *user)
+{
+	IGNORE(add_event(e, user));
+	return false;
+}
+
 static void test_a_store_of_version_1_is_read(void **state)
 {
 	(void)state;
@@ -230,9 +237,92 @@ static void test_a_store_of_version_1_is_read(void **state)
 			    "1+/Namespace/default 2+/Lease/kube-node-lease/node-1 3+/Pod/default/web-1 "
 			    "3+/Pod/default/web-2 4-/Pod/default/web-2 5+/Pod/default/web-1 "
 			    "6+/Namespace/default ");
+	/* Its transactions had one revision each: a page ends behind the whole of one. */
+	str_clear(&seen);
+	struct store_past past = { .at = 2, .rows = 1 };
+	assert_ok(store_past(f.store, &past, add_one, &seen));
+	assert_string_equal(seen.data, "3+/Pod/default/web-1 3+/Pod/default/web-2 ");
+	assert_int_equal(past.at, 3);
+	str_clear(&seen);
+	assert_ok(store_before(f.store, "/Pod/default/web-1", 5, add_one, &seen));
+	assert_string_equal(seen.data, "3+/Pod/default/web-1 ");
 	assert_true(store_lease_keep(f.store, 4711));
 	loop_pass(f.loop, 41 * (int64_t)NSEC_PER_SEC);
 	assert_told(&f, "7 /Lease/kube-node-lease/node-1\n");
+}
+
+/* ---- a disk that fails ---- */
+
+/* In place of libc's, for SQLite too. */
+static int syncs_that_fail;
+static int sync_or_fail(long call, int fd)
+{
+	if (syncs_that_fail == 0)
+		return (int)syscall(call, fd);
+	syncs_that_fail--;
+	errno = EIO;
+	return -1;
+}
+int fsync(int fd)
+{
+	return sync_or_fail(SYS_fsync, fd);
+}
+int fdatasync(int fd)
+{
+	return sync_or_fail(SYS_fdatasync, fd);
+}
+
+static void assert_healthy_copy(struct fixture *f, const char *entry)
+{
+	struct fixture copy;
+	static const char *const ends[] = { "", "-wal" };
+
+	fixture_make(&copy);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		auto_str struct str bytes = STR_INIT(64 << 20);
+		char from[300], to[300];
+
+		snprintf(from, sizeof(from), "%s%s", f->path, ends[i]);
+		snprintf(to, sizeof(to), "%s%s", copy.path, ends[i]);
+		assert_ok(file_read(AT_FDCWD, from, &bytes));
+		assert_ok(file_replace(AT_FDCWD, to, bytes.data, bytes.len, 0600));
+	}
+	fixture_open(&copy);
+	assert_entry(&copy, "/a", entry);
+	fixture_done_with(&copy);
+}
+
+static void test_a_write_that_is_not_safe_is_refused_and_later_ones_go_on(void **state)
+{
+	(void)state;
+	auto_fixture struct fixture f;
+	struct store_stats stats;
+
+	fixture_make(&f);
+	fixture_open(&f);
+	submit_one(&f, op_put("/a", STORE_ABSENT, "1"));
+	assert_told(&f, "1 /a=1\ndone 1\n");
+	for (int i = 0; i < 3; i++) {
+		/* With and without that of the checkpoint that follows. */
+		syncs_that_fail = 1 + i;
+		submit_one(&f, op_put("/a", 1, "2"));
+		submit_one(&f, op_put("/b", STORE_ABSENT, "2"));
+		/* No event, no acceptance. */
+		assert_told(&f, "failed 0: commit: disk I/O error\nfailed 0: commit: disk I/O error\n");
+		syncs_that_fail = 0;
+		assert_entry(&f, "/a", "/a=1 1 1");
+		assert_entry(&f, "/b", "nothing");
+		assert_int_equal(store_revision(f.store), 1);
+	}
+	store_stats(f.store, &stats);
+	assert_int_equal(stats.failures, 3);
+	submit_one(&f, op_put("/a", 1, "3"));
+	assert_told(&f, "2 /a=3\ndone 2\n");
+	/* As after the machine's sudden end. */
+	assert_healthy_copy(&f, "/a=3 1 2");
+	fixture_reopen(&f);
+	assert_entry(&f, "/a", "/a=3 1 2");
+	assert_entry(&f, "/b", "nothing");
 }
 
 /* ---- a full disk ---- */
@@ -464,7 +554,8 @@ static void test_every_acknowledged_write_outlives_kill_9(void **state)
 			memcpy(&ack, acks.data + at, sizeof(ack));
 			snprintf(key, sizeof(key), "/k/%08llu", (unsigned long long)ack.number);
 			snprintf(text, sizeof(text), "%s=%llu %llu %llu", key, (unsigned long long)ack.number,
-				 (unsigned long long)ack.revision, (unsigned long long)ack.revision);
+				 (unsigned long long)ack.revision - 1,
+				 (unsigned long long)ack.revision - 1);
 			assert_entry(&f, key, text);
 			assert_true(ack.revision > last_revision);
 			last_revision = ack.revision;
@@ -571,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_damage_is_said_and_not_served),
 		cmocka_unit_test(test_noise_anywhere_in_the_tables_is_found_when_opening),
 		cmocka_unit_test(test_a_store_of_version_1_is_read),
+		cmocka_unit_test(test_a_write_that_is_not_safe_is_refused_and_later_ones_go_on),
 		cmocka_unit_test(test_writes_over_a_size_limit_are_refused_and_go_on_when_it_is_lifted),
 		cmocka_unit_test(test_every_acknowledged_write_outlives_kill_9),
 		cmocka_unit_test(test_a_snapshot_is_a_store_of_its_own),

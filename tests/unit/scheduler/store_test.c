@@ -139,24 +139,24 @@ static void test_each_operation_compares_first(void **state)
 	}
 }
 
-static void test_a_transaction_is_one_revision_or_nothing(void **state)
+static void test_a_transaction_is_all_or_nothing_with_a_revision_for_each_change(void **state)
 {
 	(void)state;
 	auto_fixture struct fixture f;
 	const struct store_op good[] = { op_put("/b", STORE_ABSENT, "1"), op_put("/a", STORE_ABSENT, "2"),
 					 op_check("/c", STORE_ABSENT) };
-	const struct store_op bad[] = { op_put("/c", STORE_ABSENT, "3"), op_delete("/a", 1),
+	const struct store_op bad[] = { op_put("/c", STORE_ABSENT, "3"), op_delete("/a", 2),
 					op_put("/b", 7, "4") };
-	const struct store_op next[] = { op_delete("/a", 1), op_put("/b", 1, "5") };
+	const struct store_op next[] = { op_delete("/a", 2), op_put("/b", 1, "5") };
 
 	fixture_make(&f);
 	fixture_open(&f);
 	submit(&f, good, ARRAY_LEN(good));
 	submit(&f, bad, ARRAY_LEN(bad));
 	submit(&f, next, ARRAY_LEN(next));
-	assert_told(&f, "1 /b=1\n1 /a=2\ndone 1\n"
+	assert_told(&f, "1 /b=1\n2 /a=2\ndone 2\n"
 			"failed 2: '/b': has changed, from revision 7 to 1\n"
-			"2 /a\n2 /b=5\ndone 2\n");
+			"3 /a\n4 /b=5\ndone 4\n");
 	assert_list(&f, "/", NULL, 0, "/b ");
 }
 
@@ -200,7 +200,7 @@ static void test_what_is_out_of_bounds_is_refused_in_its_turn(void **state)
 	submit_one(&f, op_put(key, STORE_ANY, big.data));
 	submit(&f, many, STORE_OPS_MAX);
 	loop_settle(f.loop);
-	assert_int_equal(store_revision(f.store), 3);
+	assert_int_equal(store_revision(f.store), 2 + STORE_OPS_MAX);
 }
 
 static void submit_more(const struct store_result *r, void *user)
@@ -285,14 +285,15 @@ static void test_history_goes_on_after_any_revision(void **state)
 	assert_history(&f, 0, 0, "");
 	submit_one(&f, op_put("/a", STORE_ABSENT, "1"));
 	submit(&f, two, ARRAY_LEN(two));
-	submit_one(&f, op_put("/b", 2, "3"));
+	submit_one(&f, op_put("/b", 3, "3"));
 	loop_settle(f.loop);
 	fixture_reopen(&f);
-	assert_history(&f, 0, 0, "1+/a 2-/a 2+/b 3+/b ");
-	assert_history(&f, 1, 0, "2-/a 2+/b 3+/b ");
-	assert_history(&f, 1, 2, "2-/a 2+/b ");
-	assert_history(&f, 3, 0, "");
-	assert_err_code(store_history(f.store, 4, 0, add_event, NULL), EKEYEXPIRED);
+	assert_history(&f, 0, 0, "1+/a 2-/a 3+/b 4+/b ");
+	assert_history(&f, 1, 0, "2-/a 3+/b 4+/b ");
+	assert_history(&f, 1, 2, "2-/a 3+/b ");
+	assert_history(&f, 2, 0, "3+/b 4+/b ");
+	assert_history(&f, 4, 0, "");
+	assert_err_code(store_history(f.store, 5, 0, add_event, NULL), EKEYEXPIRED);
 }
 
 static void test_history_is_kept_by_count_and_by_bytes_and_says_when_it_is_gone(void **state)
@@ -326,6 +327,62 @@ static void test_history_is_kept_by_count_and_by_bytes_and_says_when_it_is_gone(
 		assert_err_code(e, EKEYEXPIRED);
 		assert_entry(&f, "/key", "/key=twenty bytes of value 1 301");
 	}
+}
+
+static bool add_some(const struct store_event *e, void *user)
+{
+	struct str *out = user;
+
+	IGNORE(add_event(e, out));
+	return !str_ends_with(out->data, "/stop ");
+}
+
+static void assert_past(struct fixture *f, struct store_past *past, const char *expected, uint64_t at, bool over)
+{
+	auto_str struct str actual = STR_INIT(1 << 16);
+
+	assert_ok(store_past(f->store, past, add_some, &actual));
+	assert_string_equal(actual.data, expected);
+	assert_int_equal(past->at, at);
+	assert_int_equal(past->over, over);
+}
+
+static void assert_before(struct fixture *f, const char *key, uint64_t revision, const char *expected)
+{
+	auto_str struct str actual = STR_INIT(1 << 16);
+
+	assert_ok(store_before(f->store, key, revision, add_some, &actual));
+	assert_string_equal(actual.data, expected);
+}
+
+static void test_history_is_read_in_pages_in_both_directions(void **state)
+{
+	(void)state;
+	auto_fixture struct fixture f;
+	static const char *const keys[] = { "/a/1", "/b/1", "/a/2", "/a/stop", "/b/2", "/a/1" };
+	struct store_past up = { .rows = 2 }, down = { .backwards = true, .rows = 100, .prefix = "/a/" };
+
+	fixture_make(&f);
+	fixture_open(&f);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		submit_one(&f, op_put(keys[i], STORE_ANY, "1"));
+	submit_one(&f, op_delete("/a/2", STORE_ANY));
+	loop_settle(f.loop);
+	assert_past(&f, &up, "1+/a/1 2+/b/1 ", 2, false);
+	up.prefix = "/a/";
+	assert_past(&f, &up, "3+/a/2 4+/a/stop ", 4, false);
+	assert_past(&f, &up, "6+/a/1 ", 6, false);
+	assert_past(&f, &up, "7-/a/2 ", 7, true);
+	assert_past(&f, &up, "", 7, true);
+	up.at = 8;
+	assert_err_code(store_past(f.store, &up, add_some, NULL), EKEYEXPIRED);
+	down.at = 8;
+	assert_past(&f, &down, "7-/a/2 6+/a/1 4+/a/stop ", 4, false);
+	assert_past(&f, &down, "3+/a/2 1+/a/1 ", 1, true);
+	assert_before(&f, "/a/1", 7, "6+/a/1 ");
+	assert_before(&f, "/a/1", 6, "1+/a/1 ");
+	assert_before(&f, "/a/1", 1, "");
+	assert_before(&f, "/a/2", 99, "7-/a/2 ");
 }
 
 /* ---- leases ---- */
@@ -523,8 +580,6 @@ static void make_step(struct model *m, struct step *step, unsigned number)
 /* The same in memory: what must be told. */
 static void play_step(struct model *m, const struct step *step)
 {
-	bool changed = false;
-
 	for (size_t i = 0; i < step->count; i++) {
 		uint64_t is = m->keys[step->keys[i]].modified, expected = step->ops[i].expected;
 		if (expected == STORE_ANY || expected == is)
@@ -532,13 +587,10 @@ static void play_step(struct model *m, const struct step *step)
 		str_addf(&m->events, "failed %zu\n", i);
 		return;
 	}
-	for (size_t i = 0; i < step->count; i++)
-		changed |= step->ops[i].kind == STORE_PUT ||
-			   (step->ops[i].kind == STORE_DELETE && m->keys[step->keys[i]].modified);
-	m->revision += changed;
 	for (size_t i = 0; i < step->count; i++) {
 		__typeof__(m->keys[0]) *k = &m->keys[step->keys[i]];
 		if (step->ops[i].kind == STORE_PUT) {
+			m->revision++;
 			k->created = k->modified ? k->created : m->revision;
 			k->modified = m->revision;
 			memcpy(k->value, step->values[i], sizeof(k->value));
@@ -546,6 +598,7 @@ static void play_step(struct model *m, const struct step *step)
 				 k->value);
 		} else if (step->ops[i].kind == STORE_DELETE && k->modified) {
 			k->modified = 0;
+			m->revision++;
 			str_addf(&m->events, "%llu %s\n", (unsigned long long)m->revision, step->names[i]);
 		}
 	}
@@ -609,12 +662,13 @@ int main(void)
 		cmocka_unit_test(test_lists_go_by_prefix_in_order_in_pages),
 		cmocka_unit_test(test_a_list_ends_with_the_readers_error),
 		cmocka_unit_test(test_each_operation_compares_first),
-		cmocka_unit_test(test_a_transaction_is_one_revision_or_nothing),
+		cmocka_unit_test(test_a_transaction_is_all_or_nothing_with_a_revision_for_each_change),
 		cmocka_unit_test(test_what_is_out_of_bounds_is_refused_in_its_turn),
 		cmocka_unit_test(test_an_answer_may_submit_the_next),
 		cmocka_unit_test(test_what_is_submitted_when_the_loop_is_about_to_sleep_is_committed),
 		cmocka_unit_test(test_closing_commits_what_was_submitted_and_refuses_what_comes_then),
 		cmocka_unit_test(test_history_goes_on_after_any_revision),
+		cmocka_unit_test(test_history_is_read_in_pages_in_both_directions),
 		cmocka_unit_test(test_history_is_kept_by_count_and_by_bytes_and_says_when_it_is_gone),
 		cmocka_unit_test(test_a_key_goes_when_nobody_keeps_its_lease),
 		cmocka_unit_test(test_a_lease_is_revoked_with_its_keys),
