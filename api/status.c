@@ -7,13 +7,21 @@
 #define STATUS_ARENA_MAX   (16u << 20)
 
 /* clang-format off */
+static const struct field cause_fields[] = {
+	FIELD(struct status_cause, "reason",  reason,  t_string, EMPTY_ABSENT, NULL),
+	FIELD(struct status_cause, "message", message, t_string, EMPTY_ABSENT, NULL),
+	KNOWN("field", IGNORED),
+	{0}
+};
+static const struct type t_cause = OBJECT_STRICT("cause", struct status_cause, cause_fields);
+static const struct type t_causes = ARRAY_OF(t_cause);
 static const struct field details_fields[] = {
 	FIELD(struct status_details, "name",              name,                t_string, EMPTY_ABSENT, NULL),
 	FIELD(struct status_details, "group",             group,               t_string, EMPTY_ABSENT, NULL),
 	FIELD(struct status_details, "kind",              kind,                t_string, EMPTY_ABSENT, NULL),
 	FIELD(struct status_details, "uid",               uid,                 t_string, EMPTY_ABSENT, NULL),
 	FIELD(struct status_details, "retryAfterSeconds", retry_after_seconds, t_i32,    OMIT_ZERO, NULL),
-	KNOWN("causes", IGNORED),
+	FIELD(struct status_details, "causes",            causes,              t_causes, 0, NULL),
 	{0}
 };
 static const struct type t_details = OBJECT_STRICT("details", struct status_details, details_fields);
@@ -48,6 +56,7 @@ static const struct row {
 	{ EBUSY,        429, "TooManyRequests" },
 	{ ECONNREFUSED, 503, "ServiceUnavailable" },
 	{ ETIMEDOUT,    504, "Timeout" },
+	{ EOVERFLOW,    504, "Timeout" },
 	{ ENOSPC,       507, "InsufficientStorage" },
 	{ EIO,          500, "InternalError" }, /* the last: every other error */
 	/* What other servers say. */
@@ -55,7 +64,7 @@ static const struct row {
 	{ ETIMEDOUT,    504, "ServerTimeout" },
 };
 /* clang-format on */
-#define ROWS_OURS 16
+#define ROWS_OURS 17
 
 static const struct row *by_error(int error)
 {
@@ -105,6 +114,14 @@ void status_encode_err(struct str *out, const err *e, const char *kind, const ch
 		.code = status_code(e->code),
 		.details = { .kind = kind, .name = name, .retry_after_seconds = e->code == EBUSY },
 	};
+	/* Clients know by it that they have to list anew, without a revision. */
+	struct status_cause too_large = { "ResourceVersionTooLarge", "Too large resource version" };
+
+	if (e->code == EOVERFLOW) {
+		s.details.retry_after_seconds = 1;
+		s.details.causes.items = &too_large;
+		s.details.causes.count = 1;
+	}
 
 	err_format(e, &message);
 	s.message = message.data;

@@ -23,9 +23,13 @@
 #include "base/str.h"
 #include "base/decode.h"
 
+struct status_cause {
+	const char *reason, *message;
+};
 struct status_details {
 	const char *name, *group, *kind, *uid;
 	int32_t retry_after_seconds;
+	LIST(struct status_cause) causes; /* written only; what servers say here is passed over */
 };
 struct status {
 	const char *api_version, *kind;

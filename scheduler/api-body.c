@@ -128,6 +128,7 @@ struct body_options {
 	const char *propagation;
 	const bool *orphan;
 	struct strings dry_run;
+	const bool *ignore_read_error;
 };
 /* clang-format off */
 static const struct type t_seconds = INT_RANGE("seconds", int64_t, 0, INT64_C(365) * 86400);
@@ -146,6 +147,7 @@ static const struct field option_fields[] = {
 	FIELD(struct body_options, "propagationPolicy",  propagation,   t_string,        0, NULL),
 	FIELD(struct body_options, "orphanDependents",   orphan,        opt_bool,        0, NULL),
 	FIELD(struct body_options, "dryRun",             dry_run,       t_strings,       0, NULL),
+	FIELD(struct body_options, "ignoreStoreReadErrorWithClusterBreakingPotential", ignore_read_error, opt_bool, 0, NULL),
 	{0}
 };
 static const struct type t_options = OBJECT_STRICT("options", struct body_options, option_fields);
@@ -187,6 +189,8 @@ err *body_delete_options(struct call *c, struct delete_options *ret)
 	TRY(query_options(c, &o));
 	if (o.dry_run.count)
 		c->dry_run = true;
+	if (o.ignore_read_error && *o.ignore_read_error)
+		return err_new(EINVAL, "ignoreStoreReadErrorWithClusterBreakingPotential: true is not possible here");
 	if (o.propagation && !str_equal(o.propagation, "Background") &&
 	    !str_equal(o.propagation, "Foreground") && !str_equal(o.propagation, "Orphan"))
 		return err_new(EBADMSG,

@@ -44,6 +44,7 @@ struct stream *call_stream(struct call *c, const char *content_type, size_t max_
 err *call_number(const struct call *c, const char *name, uint64_t max, uint64_t *ret,
 		 bool *ret_given) MUST_CHECK;
 err *call_flag(const struct call *c, const char *name, bool *ret) MUST_CHECK;
+err *call_revision_match(const struct call *c) MUST_CHECK; /* scheduler/api-read.c */
 /* A write that ends this call. */
 struct write call_write(struct call *c);
 

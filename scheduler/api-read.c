@@ -155,6 +155,15 @@ static err *send_list(struct call *c, struct list *l, uint64_t revision)
 	return NULL;
 }
 
+err *call_revision_match(const struct call *c)
+{
+	const char *match = request_query(c->r, "resourceVersionMatch");
+
+	if (!match || !*match || str_equal(match, "Exact") || str_equal(match, "NotOlderThan"))
+		return NULL;
+	return err_new(EINVAL, "resourceVersionMatch: '%s' is not one of Exact, NotOlderThan", match);
+}
+
 /* "Not older than": what is here is the newest there is. */
 static err *check_revision(const struct call *c, uint64_t now)
 {
@@ -164,8 +173,8 @@ static err *check_revision(const struct call *c, uint64_t now)
 
 	TRY(call_number(c, "resourceVersion", UINT64_MAX, &revision, &given));
 	if (given && revision > now)
-		return err_new(ETIMEDOUT, "resourceVersion: %" PRIu64 " is not reached yet; it is %" PRIu64,
-			       revision, now);
+		return err_new(EOVERFLOW, "Too large resource version: %" PRIu64 ", current: %" PRIu64, revision,
+			       now);
 	if (given && str_equal(match, "Exact") && revision != now)
 		return err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is not kept for lists", revision);
 	return NULL;
@@ -179,7 +188,8 @@ err *call_list(struct call *c)
 	bool given;
 	struct list *l;
 
-	TRY(call_number(c, "limit", 1000000, &limit, &given));
+	TRY(call_number(c, "limit", INT64_MAX, &limit, &given));
+	TRY(call_revision_match(c));
 	if (token && *token)
 		TRY(token_read(c->arena, token, &from));
 	else

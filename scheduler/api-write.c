@@ -335,9 +335,13 @@ static err *scale(struct call *c, const json *tree)
 
 err *call_scale_put(struct call *c)
 {
+	const char *name;
 	json *tree;
 
 	TRY(body_tree(c, &tree));
+	name = json_get_string(json_get(tree, "metadata"), "name");
+	if (name && !str_equal(name, c->name))
+		return err_new(EBADMSG, "metadata.name: '%s' is not the path's '%s'", name, c->name);
 	return scale(c, tree);
 }
 

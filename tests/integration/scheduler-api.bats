@@ -157,6 +157,11 @@ P=/api/v1/namespaces/default/pods
 
 @test "a resourceVersion that is not reached yet, or no longer kept for lists, is said so" {
 	want 504 GET '/api/v1/pods?resourceVersion=99999999'
+	# By this clients know that they have to list anew.
+	is '.details | [.causes[0].reason, .retryAfterSeconds] | join(" ")' 'ResourceVersionTooLarge 1'
+	want 422 GET '/api/v1/pods?resourceVersion=1&resourceVersionMatch=Foo'
+	want 422 GET '/api/v1/pods?watch=true&resourceVersionMatch=Foo'
+	want 200 GET '/api/v1/pods?limit=9223372036854775807'
 	is .reason Timeout
 	want 410 GET '/api/v1/pods?resourceVersion=1&resourceVersionMatch=Exact'
 	want 200 GET '/api/v1/pods?resourceVersion=0'
@@ -182,7 +187,9 @@ P=/api/v1/namespaces/default/pods
 	want 200 DELETE $P/graceful
 	is .kind Pod
 	is .metadata.deletionGracePeriodSeconds 30
-	send 200 DELETE $P/graceful '{"apiVersion":"v1","kind":"DeleteOptions","gracePeriodSeconds":7}'
+	send 422 DELETE $P/graceful '{"ignoreStoreReadErrorWithClusterBreakingPotential":true}'
+	send 200 DELETE $P/graceful '{"apiVersion":"v1","kind":"DeleteOptions","gracePeriodSeconds":7,
+		"ignoreStoreReadErrorWithClusterBreakingPotential":false}'
 	is .metadata.deletionGracePeriodSeconds 7
 	send 409 DELETE $P/graceful '{"preconditions":{"uid":"other"},"gracePeriodSeconds":0}'
 	want 200 DELETE "$P/graceful?gracePeriodSeconds=0"
@@ -226,6 +233,7 @@ P=/api/v1/namespaces/default/pods
 	is .spec.replicas 5
 	send 409 PUT $d/scaled/scale "$(jq -c '.spec.replicas = 1' <<< "$old")"
 	send 422 PUT $d/scaled/scale '{"spec":{"replicas":-1}}'
+	send 400 PUT $d/scaled/scale '{"metadata":{"name":"other"},"spec":{"replicas":1}}'
 	want 200 GET $d/scaled
 	is .spec.replicas 5
 	is .metadata.generation 2
