@@ -53,6 +53,13 @@ void entry_unref(struct entry *e)
 	free(h);
 }
 
+size_t entry_bytes(const struct entry *e)
+{
+	const struct held *h = (const struct held *)(const void *)e;
+
+	return sizeof(*h) + e->json->len + arena_used(h->arena);
+}
+
 /* ---- keys ---- */
 
 void cache_key(struct str *out, const struct kind *kind, const char *namespace, const char *name)

@@ -20,6 +20,7 @@ struct entry {
 };
 struct entry *entry_ref(const struct entry *e);
 void entry_unref(struct entry *e);
+size_t entry_bytes(const struct entry *e); /* of memory, about */
 
 /* Reads the whole store, and hears of its changes. A value that does not decode is an error that names its
  * key. Close the store before cache_free(). */

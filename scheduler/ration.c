@@ -67,14 +67,14 @@ err *ration_take(struct ration *r, const char *node, int64_t now)
 	return NULL;
 }
 
-err *ration_ready(struct ration *r, const char *node, int64_t now)
+int64_t ration_ready_at(const struct ration *r, const char *name, int64_t now)
 {
-	const struct bucket *b = index_get(&r->by_node, node);
+	const struct bucket *b = index_get(&r->by_node, name);
 
-	return b && b->paid_at > now ? err_new(EBUSY, "node '%s' asks for long work too often", node) : NULL;
+	return b && b->paid_at > now ? b->paid_at : 0;
 }
 
-void ration_cost(struct ration *r, const char *node, int64_t now, int64_t nsec)
+void ration_cost(struct ration *r, const char *name, int64_t now, int64_t nsec)
 {
-	bucket_of(r, node, now - RATION_BURST * TOKEN_NSEC)->paid_at = now + 4 * nsec;
+	bucket_of(r, name, now - RATION_BURST * TOKEN_NSEC)->paid_at = now + 4 * nsec;
 }

@@ -1,15 +1,16 @@
-/* scheduler/watch-past.c: changes that have been: a ring of each kind, and what the store's log tells. */
+/* scheduler/watch-past.c: changes that have been: a ring of each kind, filled after a start from the store's log. */
 #include "scheduler/watch-internal.h"
 
-#include <errno.h>
-
-#include "scheduler/index.h"
+#include "base/clock.h"
 
 enum {
-	RING_BYTES = 16 << 20, /* about so much memory for the changes of one kind */
+	RINGS_BYTES = 64 << 20,	/* memory for the changes of all kinds */
+	FILL_ROWS = 256,	/* of the log, in one page */
 };
+/* Numbers go on in both directions. */
+#define FIRST_NUMBER (UINT64_C(1) << 32)
 
-static void change_done(struct change *c)
+void change_done(struct change *c)
 {
 	entry_unref(c->before);
 	entry_unref(c->after);
@@ -20,22 +21,42 @@ struct change *ring_at(const struct ring *r, uint64_t number)
 	return &r->items[number % r->cap];
 }
 
-/* The decoded form is some times as large as the text. */
+/* What is before is after in another change, but for what is deleted. */
 static size_t weight(const struct change *c)
 {
-	return sizeof(*c) + 4 * (c->after ? c->after->json->len : c->before ? c->before->json->len : 0);
+	const struct entry *e = c->after ? c->after : c->before;
+
+	return sizeof(*c) + (e ? entry_bytes(e) : 0);
 }
 
-static void ring_drop(struct ring *r)
+static size_t count_of(const struct ring *r)
+{
+	return (size_t)(r->head - r->tail);
+}
+
+static void drop(struct rings *rings, struct ring *r)
 {
 	struct change *c = ring_at(r, r->tail++);
 
 	r->from = c->revision;
-	r->bytes -= weight(c);
+	r->full = true;
+	r->bytes -= c->bytes;
+	rings->bytes -= c->bytes;
 	change_done(c);
 }
 
-static void ring_grow(struct ring *r)
+/* Where most is; the newest of each kind stays, as it may be about to be told. */
+static struct ring *largest(struct rings *rings)
+{
+	struct ring *found = NULL;
+
+	for (int i = 0; i < KIND_COUNT; i++)
+		if (count_of(&rings->of[i]) > 1 && (!found || rings->of[i].bytes > found->bytes))
+			found = &rings->of[i];
+	return found;
+}
+
+static void grow(struct ring *r)
 {
 	size_t cap = r->cap ? 2 * r->cap : 16;
 	struct change *items = calloc(cap, sizeof(*items));
@@ -49,17 +70,46 @@ static void ring_grow(struct ring *r)
 	r->cap = cap;
 }
 
-struct change *ring_push(struct ring *r, const struct change *c)
+static void weigh(struct rings *rings, struct ring *r, struct change *c)
 {
-	if (r->head - r->tail == RING_MAX)
-		ring_drop(r);
-	if (r->head - r->tail == r->cap)
-		ring_grow(r);
-	*ring_at(r, r->head++) = *c;
-	r->bytes += weight(c);
-	while (r->bytes > RING_BYTES && r->head - r->tail > 1)
-		ring_drop(r);
+	size_t before = c->bytes;
+
+	c->bytes = weight(c);
+	r->bytes += c->bytes - before;
+	rings->bytes += c->bytes - before;
+}
+
+struct change *rings_push(struct rings *rings, const struct kind *kind, const struct change *c)
+{
+	struct ring *r = &rings->of[kind->id];
+
+	if (count_of(r) == RING_MAX)
+		drop(rings, r);
+	if (count_of(r) == r->cap)
+		grow(r);
+	struct change *own = ring_at(r, r->head++);
+	*own = *c;
+	own->bytes = 0;
+	weigh(rings, r, own);
+	for (struct ring *l; rings->bytes > RINGS_BYTES && (l = largest(rings));)
+		drop(rings, l);
 	return ring_at(r, r->head - 1);
+}
+
+/* False: there is no room for it. */
+static bool unshift(struct rings *rings, struct ring *r, const struct change *c)
+{
+	if (r->full || count_of(r) == RING_MAX || rings->bytes + weight(c) > RINGS_BYTES) {
+		r->full = true;
+		return false;
+	}
+	if (count_of(r) == r->cap)
+		grow(r);
+	struct change *own = ring_at(r, --r->tail);
+	*own = *c;
+	own->bytes = 0;
+	weigh(rings, r, own);
+	return true;
 }
 
 uint64_t ring_after(const struct ring *r, uint64_t revision)
@@ -77,106 +127,99 @@ uint64_t ring_after(const struct ring *r, uint64_t revision)
 	return low;
 }
 
-void ring_done(struct ring *r)
+void rings_begin(struct rings *rings, uint64_t revision)
 {
-	while (r->tail < r->head)
-		ring_drop(r);
-	free(r->items);
+	for (int i = 0; i < KIND_COUNT; i++)
+		rings->of[i] = (struct ring){ .tail = FIRST_NUMBER, .head = FIRST_NUMBER, .from = revision };
 }
 
-/* ---- what the store still knows ---- */
+void rings_done(struct rings *rings)
+{
+	for (int i = 0; i < KIND_COUNT; i++) {
+		while (count_of(&rings->of[i]))
+			drop(rings, &rings->of[i]);
+		free(rings->of[i].items);
+	}
+}
 
-struct replay {
+/* ---- what the log still knows ---- */
+
+struct filling {
+	struct fill *f;
+	struct rings *rings;
 	const struct cache *cache;
-	const struct kind *kind; /* NULL: all */
-	struct index last;       /* by key: the entry as it was last, not referenced */
-	struct past *past;
+	int64_t until;
+	err *error;
 };
 
-void past_add(struct past *p, const struct kind *kind, const struct change *c)
+void fill_begin(struct fill *f, uint64_t revision)
 {
-	if (p->count == p->cap) {
-		p->cap = p->cap ? 2 * p->cap : 64;
-		p->changes = reallocarray(p->changes, p->cap, sizeof(*p->changes));
-		p->kinds = reallocarray(p->kinds, p->cap, sizeof(*p->kinds));
-		if (!p->changes || !p->kinds)
-			abort();
-	}
-	p->kinds[p->count] = kind;
-	p->changes[p->count++] = *c;
+	*f = (struct fill){ .at = revision + 1, .end = revision > RING_MAX ? revision - RING_MAX : 0 };
 }
 
-void past_done(struct past *p)
+void fill_done(struct fill *f)
 {
-	for (size_t i = 0; i < p->count; i++)
-		change_done(&p->changes[i]);
-	free(p->changes);
-	free(p->kinds);
-	*p = (struct past){ 0 };
+	index_done(&f->waiting);
 }
 
-static err *on_past(const struct store_event *event, void *user)
+/* The change after this one of the same object is waiting to know what it was. */
+static void give_before(struct filling *f, struct ring *r, const char *key, struct entry *was)
 {
-	struct replay *r = user;
-	const struct kind *kind = cache_key_kind(event->key);
-	struct entry *before = index_get(&r->last, event->key);
-	const struct entry *present = cache_get_key(r->cache, event->key);
+	uint64_t number = (uintptr_t)index_remove(&f->f->waiting, key);
+
+	if (!number || number < r->tail || !was)
+		return;
+	struct change *c = ring_at(r, number);
+	c->before = entry_ref(was);
+	c->unknown = false;
+	weigh(f->rings, r, c);
+}
+
+static err *fill_change(struct filling *f, const struct store_event *event, const struct kind *kind)
+{
+	struct ring *r = &f->rings->of[kind->id];
+	const struct entry *present = cache_get_key(f->cache, event->key);
 	struct change c = { .revision = event->revision };
 
-	if (!kind || (r->kind && kind != r->kind))
-		return NULL;
 	/* Most are as they still are. */
 	if (event->value && present && present->revision == event->revision)
 		c.after = entry_ref(present);
 	else if (event->value)
-		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision,
-				 &c.after));
-	c.before = before ? entry_ref(before) : NULL;
-	c.unknown = !before && !(event->value && event->created == event->revision);
-	if (c.after)
-		index_put(&r->last, event->key, c.after);
-	else
-		index_remove(&r->last, event->key);
-	past_add(r->past, kind, &c);
+		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision, &c.after));
+	c.unknown = !event->value || event->created != event->revision;
+	give_before(f, r, event->key, c.after);
+	if (!unshift(f->rings, r, &c))
+		change_done(&c);
+	else if (c.unknown)
+		index_put(&f->f->waiting, event->key, (void *)(uintptr_t)r->tail);
 	return NULL;
 }
 
-err *past_read(struct store *store, const struct cache *cache, uint64_t after, const struct kind *kind,
-	       struct past *ret)
+static bool fill_row(const struct store_event *event, void *user)
 {
-	struct replay r = { .cache = cache, .kind = kind, .past = ret };
-	err *e;
+	struct filling *f = user;
+	const struct kind *kind = cache_key_kind(event->key);
 
-	*ret = (struct past){ 0 };
-	e = store_history(store, after, 0, on_past, &r);
-	index_done(&r.last);
-	if (e)
-		past_done(ret);
-	return e;
+	if (kind && (!f->rings->of[kind->id].full || index_get(&f->f->waiting, event->key)))
+		f->error = fill_change(f, event, kind);
+	return !f->error && clock_boot() < f->until;
 }
 
-err *rings_fill(struct ring rings[static KIND_COUNT], struct store *store, const struct cache *cache)
+err *fill_step(struct fill *f, struct rings *rings, struct store *store, const struct cache *cache, int64_t until)
 {
-	uint64_t now = store_revision(store), from = now;
-	struct past past = { 0 };
+	struct filling filling = { .f = f, .rings = rings, .cache = cache, .until = until };
 
-	for (uint64_t back = RING_MAX; back; back /= 8) {
-		uint64_t begin = now > back ? now - back : 0;
-		err *e = past_read(store, cache, begin, NULL, &past);
+	do {
+		struct store_past page = { .backwards = true, .rows = FILL_ROWS, .at = f->at };
 
-		if (!e) {
-			from = begin;
-			break;
-		}
-		if (e->code != EKEYEXPIRED)
-			return e;
-		err_free(e);
-	}
-	for (int i = 0; i < KIND_COUNT; i++)
-		rings[i].from = from;
-	for (size_t i = 0; i < past.count; i++)
-		ring_push(&rings[past.kinds[i]->id], &past.changes[i]);
-	past.count = 0; /* the rings have them */
-	past_done(&past);
+		f->over = true;
+		TRY(store_past(store, &page, fill_row, &filling));
+		TRY(filling.error);
+		f->at = page.at;
+		f->over = page.over || page.at <= f->end + 1;
+		for (int i = 0; i < KIND_COUNT; i++)
+			if (!rings->of[i].full)
+				rings->of[i].from = MIN(rings->of[i].from, f->at - 1);
+	} while (!f->over && clock_boot() < until);
 	return NULL;
 }

@@ -1,51 +1,29 @@
-/* scheduler/watch.c: who watches what, from which revision on: recent changes in memory, older ones from the
- * store. */
+/* scheduler/watch.c: who watches what, from which revision on. */
+#include "scheduler/watch-internal.h"
+
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "api/status.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "scheduler/api-internal.h"
-#include "scheduler/ration.h"
-#include "scheduler/watch-internal.h"
 
 enum {
 	HISTORY_MAX = 20000,	/* changes that are read again for one that comes back after long */
 	QUEUE_HIGH = 256 << 10, /* bytes that a reader has not taken: then it is waited for */
+	QUEUE_LOW = 16 << 10,	/* the same where there are very many */
+	QUEUES_HIGH = 64 << 20, /* all of them together */
+	FREE_BYTES = 32 << 20,	/* so much more that is free is given back to the system */
 	BOOKMARK_SECONDS = 20,
 	WATCH_SECONDS = 1800, /* so long, and up to twice, unless the client says */
+	SECONDS_MAX = 86400,
 };
 
 enum line { LINE_ADDED, LINE_MODIFIED, LINE_DELETED, LINE_COUNT };
+_Static_assert(LINE_COUNT == ARRAY_LEN(((struct watches *)NULL)->lines), "a line of each type is kept");
 static const char *const line_names[] = { "ADDED", "MODIFIED", "DELETED" };
-
-struct watcher {
-	struct watches *w;
-	struct watcher *next, **at;
-	struct arena *arena;
-	const struct kind *kind;
-	struct filter filter;
-	bool narrow; /* the filter looks at more than the namespace */
-	struct stream *stream;
-	struct loop_source *timer;
-	struct past past; /* to be told first: what is there, or what was */
-	size_t past_next;
-	uint64_t next_change; /* of the ring */
-	bool bookmarks, initial, told_initial, ending;
-};
-
-struct watches {
-	struct scheduler *s;
-	struct ring rings[KIND_COUNT];
-	struct watcher *watchers[KIND_COUNT];
-	size_t counts[KIND_COUNT];
-	struct loop_source *timer;
-	/* Lines of the newest change, made once for all who watch. */
-	const struct change *hot;
-	struct blob *lines[LINE_COUNT];
-};
 
 /* ---- lines ---- */
 
@@ -129,8 +107,7 @@ static void end_watch(struct watcher *x)
 	stream_end(x->stream);
 }
 
-/* It has to list again. */
-static void end_expired(struct watcher *x)
+void watch_expire(struct watcher *x)
 {
 	auto_str struct str text = STR_INIT(8192);
 	auto_err err *e = err_new(EKEYEXPIRED, "what has happened meanwhile is no longer kept: list again");
@@ -153,14 +130,13 @@ static bool was_never(const struct watcher *x, const struct object *now)
 	return node && there && there[0] && !str_equal(there, node);
 }
 
-/* False: it is over with this watcher. */
-static bool deliver(struct watcher *x, const struct change *c)
+bool watch_deliver(struct watcher *x, const struct change *c)
 {
 	bool is = c->after && filter_sees(&x->filter, c->after->object);
 	bool was = c->before && filter_sees(&x->filter, c->before->object);
 
 	if (c->unknown && (!c->after || (!is && x->narrow && !was_never(x, c->after->object)))) {
-		end_expired(x);
+		watch_expire(x);
 		return false;
 	}
 	if (c->unknown)
@@ -173,19 +149,30 @@ static bool deliver(struct watcher *x, const struct change *c)
 	return false;
 }
 
-/* Tell it what it does not know yet, as far as it takes it. */
-static void pump(struct watcher *x)
+size_t watch_allowance(const struct watches *w)
 {
-	struct ring *r = &x->w->rings[x->kind->id];
+	size_t share = QUEUES_HIGH / MAX(watches_count(w), (size_t)1);
 
-	while (!x->ending && stream_queued(x->stream) < QUEUE_HIGH) {
+	return MIN(MAX(share, (size_t)QUEUE_LOW), (size_t)QUEUE_HIGH);
+}
+
+void watch_pump(struct watcher *x)
+{
+	const struct ring *r = &x->w->rings.of[x->kind->id];
+	size_t allowance = watch_allowance(x->w);
+
+	if (x->behind) {
+		behind_wake(x->w->behind);
+		return;
+	}
+	while (!x->ending && stream_queued(x->stream) < allowance) {
 		if (x->past_next < x->past.count) {
-			if (!deliver(x, &x->past.changes[x->past_next++]))
+			if (!watch_deliver(x, &x->past.changes[x->past_next++]))
 				return;
 			continue;
 		}
 		if (x->next_change < r->tail) {
-			end_expired(x);
+			watch_expire(x);
 			return;
 		}
 		if (x->next_change == r->head) {
@@ -193,14 +180,22 @@ static void pump(struct watcher *x)
 				send_bookmark(x);
 			return;
 		}
-		if (!deliver(x, ring_at(r, x->next_change++)))
+		if (!watch_deliver(x, ring_at(r, x->next_change++)))
 			return;
 	}
 }
 
 static void on_drained(void *user)
 {
-	pump(user);
+	watch_pump(user);
+}
+
+static void past_done(struct past *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		change_done(&p->changes[i]);
+	free(p->changes);
+	*p = (struct past){ 0 };
 }
 
 static void on_closed(void *user)
@@ -211,6 +206,7 @@ static void on_closed(void *user)
 	if (x->next)
 		x->next->at = x->at;
 	x->w->counts[x->kind->id]--;
+	behind_remove(x);
 	loop_source_free(x->timer);
 	past_done(&x->past);
 	arena_free(x->arena);
@@ -233,12 +229,26 @@ static void on_change(const struct entry *before, const struct entry *after, uin
 				       .after = after ? entry_ref(after) : NULL,
 				       .revision = revision };
 
-	w->hot = ring_push(&w->rings[kind->id], &change);
+	w->hot = rings_push(&w->rings, kind, &change);
 	for (struct watcher *x = w->watchers[kind->id], *next; x; x = next) {
 		next = x->next;
-		pump(x);
+		if (!x->behind)
+			watch_pump(x);
 	}
 	cool(w);
+}
+
+/* What many readers had is free, but glibc keeps it for this process. */
+static void give_back(struct watches *w)
+{
+	size_t free_bytes = mallinfo2().fordblks;
+
+	if (free_bytes < w->free_bytes + FREE_BYTES) {
+		w->free_bytes = MIN(w->free_bytes, free_bytes);
+		return;
+	}
+	malloc_trim(0);
+	w->free_bytes = mallinfo2().fordblks;
 }
 
 static void on_bookmark_time(void *user)
@@ -248,10 +258,11 @@ static void on_bookmark_time(void *user)
 	for (int i = 0; i < KIND_COUNT; i++)
 		for (struct watcher *x = w->watchers[i], *next; x; x = next) {
 			next = x->next;
-			if (x->bookmarks && !x->ending && x->past_next == x->past.count &&
-			    x->next_change == w->rings[i].head)
+			if (x->bookmarks && !x->ending && !x->behind && x->past_next == x->past.count &&
+			    x->next_change == w->rings.of[i].head)
 				send_bookmark(x);
 		}
+	give_back(w);
 	IGNORE(loop_timer_set(w->timer, clock_boot() + BOOKMARK_SECONDS * (int64_t)NSEC_PER_SEC));
 }
 
@@ -259,26 +270,29 @@ static void on_bookmark_time(void *user)
 
 static err *resume(struct watcher *x, uint64_t revision)
 {
-	struct scheduler *s = x->w->s;
-	const struct ring *ring = &x->w->rings[x->kind->id];
-	err *e;
+	struct watches *w = x->w;
+	const struct ring *ring = &w->rings.of[x->kind->id];
+	uint64_t now = cache_revision(w->s->cache);
 
 	if (revision >= ring->from) {
 		x->next_change = ring_after(ring, revision);
 		return NULL;
 	}
-	if (cache_revision(s->cache) - revision > HISTORY_MAX)
+	if (now - revision > HISTORY_MAX)
 		return err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is too old: list again", revision);
-	const char *node = x->filter.who.node;
-	int64_t begun = clock_boot();
-	if (node)
-		TRY(ration_ready(s->ration, node, begun));
-	x->next_change = ring->head;
-	e = past_read(s->store, s->cache, revision, x->kind, &x->past);
-	int64_t now = clock_boot();
-	if (node)
-		ration_cost(s->ration, node, now, now - begun);
+	err *e = behind_add(w->behind, x, revision);
 	return e && e->code == EKEYEXPIRED ? err_wrap(e, "resourceVersion: %" PRIu64, revision) : e;
+}
+
+static void past_add(struct past *p, const struct change *c)
+{
+	if (p->count == p->cap) {
+		p->cap = p->cap ? 2 * p->cap : 64;
+		p->changes = reallocarray(p->changes, p->cap, sizeof(*p->changes));
+		if (!p->changes)
+			abort();
+	}
+	p->changes[p->count++] = *c;
 }
 
 /* Only what it sees: thousands of nodes watch a few Pods each of very many. */
@@ -290,14 +304,14 @@ static bool add_present(const struct entry *e, void *user)
 	if (!filter_sees(&x->filter, e->object))
 		return true;
 	c.after = entry_ref(e);
-	past_add(&x->past, e->kind, &c);
+	past_add(&x->past, &c);
 	return true;
 }
 
 static void begin_with_present(struct watcher *x)
 {
 	filter_each(&x->filter, x->w->s->cache, x->kind, add_present, x);
-	x->next_change = x->w->rings[x->kind->id].head;
+	x->next_change = x->w->rings.of[x->kind->id].head;
 }
 
 static err *read_options(struct call *c, struct watcher *x, uint64_t *ret_revision, uint64_t *ret_seconds)
@@ -314,7 +328,9 @@ static err *read_options(struct call *c, struct watcher *x, uint64_t *ret_revisi
 			       *ret_revision, now);
 	TRY(call_flag(c, "allowWatchBookmarks", &x->bookmarks));
 	TRY(call_flag(c, "sendInitialEvents", &x->initial));
-	TRY(call_number(c, "timeoutSeconds", 86400, ret_seconds, &given));
+	TRY(call_revision_match(c));
+	TRY(call_number(c, "timeoutSeconds", INT64_MAX, ret_seconds, &given));
+	*ret_seconds = MIN(*ret_seconds, (uint64_t)SECONDS_MAX);
 	if (!given || *ret_seconds == 0) {
 		if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
 			chance = 0;
@@ -330,6 +346,7 @@ static err *make_watcher(struct watches *w, struct call *c, struct watcher *x)
 	x->w = w;
 	x->kind = c->kind;
 	x->filter = (struct filter){ c->namespace, c->labels, c->fields, c->who };
+	x->rationed = request_peer(c->r)->kind != PEER_UNIX;
 	if (c->who.node)
 		TRY_ALLOC(c->arena, x->filter.who.node, arena_strdup(c->arena, c->who.node));
 	TRY_ALLOC(c->arena, x->filter.who.name, arena_strdup(c->arena, c->who.name));
@@ -338,8 +355,10 @@ static err *make_watcher(struct watches *w, struct call *c, struct watcher *x)
 	TRY(read_options(c, x, &revision, &seconds));
 	if (revision && !x->initial)
 		TRY(resume(x, revision));
-	else
+	else if (x->initial || !request_query(c->r, "sendInitialEvents"))
 		begin_with_present(x);
+	else /* what is there is expressly not wanted */
+		x->next_change = w->rings.of[x->kind->id].head;
 	return loop_timer(w->s->loop, clock_boot() + (int64_t)(seconds * NSEC_PER_SEC), on_timeout, x,
 			  &x->timer);
 }
@@ -352,6 +371,7 @@ err *watches_begin(struct watches *w, struct call *c)
 		return err_oom();
 	err *e = make_watcher(w, c, x);
 	if (e) {
+		behind_remove(x);
 		past_done(&x->past);
 		free(x);
 		return e;
@@ -366,7 +386,7 @@ err *watches_begin(struct watches *w, struct call *c)
 	x->arena = TAKE(c->arena);
 	x->stream = call_stream(c, API_JSON, API_WATCH_QUEUE, on_closed, x);
 	stream_on_drained(x->stream, on_drained, x);
-	pump(x);
+	watch_pump(x);
 	return NULL;
 }
 
@@ -386,7 +406,8 @@ err *watches_new(struct scheduler *s, struct watches **ret)
 	if (!w)
 		return err_oom();
 	w->s = s;
-	err *e = rings_fill(w->rings, s->store, s->cache);
+	rings_begin(&w->rings, cache_revision(s->cache));
+	err *e = behind_new(w, &w->behind);
 	if (!e)
 		e = cache_subscribe(s->cache, on_change, w);
 	if (!e)
@@ -405,7 +426,7 @@ void watches_free(struct watches *w)
 	if (!w)
 		return;
 	loop_source_free(w->timer);
-	for (int i = 0; i < KIND_COUNT; i++)
-		ring_done(&w->rings[i]);
+	behind_free(w->behind);
+	rings_done(&w->rings);
 	free(w);
 }

@@ -71,6 +71,18 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 	told 'select(.type == "BOOKMARK") | .object.metadata.annotations["k8s.io/initial-events-end"]' true
 }
 
+@test "a watch that wants no initial events begins with what changes" {
+	local from
+	send 201 POST $LEASES "$(lease there)"
+	from=$(revision)
+	watch "$LEASES?watch=true&sendInitialEvents=false&allowWatchBookmarks=true&timeoutSeconds=9999999"
+	# The bookmark tells that it has begun.
+	told '.type' BOOKMARK
+	send 201 POST $LEASES "$(lease came)"
+	told "$SHORT" 'B:- A:came'
+	[ "$(jq -r 'select(.type == "BOOKMARK") | .object.metadata.resourceVersion' "$W")" = "$from" ]
+}
+
 @test "what enters a selector is added, what leaves it is deleted" {
 	namespace sel
 	local n=/apis/coordination.k8s.io/v1/namespaces/sel/leases
@@ -107,6 +119,28 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 	[ "$status" -eq 0 ] && [ -z "$output" ]
 	want 400 GET "$LEASES?watch=true&timeoutSeconds=soon"
 	want 400 GET "$LEASES?watch=maybe"
+}
+
+@test "a watch that is cut within a transaction goes on behind what it was told" {
+	namespace cut
+	local n=/api/v1/namespaces/cut from i
+	send 201 POST /apis/apps/v1/namespaces/cut/deployments "$(deployment none 0)"
+	local uid
+	uid=$(field .metadata.uid)
+	for i in 1 2 3 4; do
+		send 201 POST $n/pods "$(pod "o$i" '.metadata.ownerReferences = [{apiVersion: "apps/v1", kind: "Deployment",
+			name: "none", uid: "'"$uid"'", controller: true}]')"
+	done
+	from=$(revision)
+	# All four lose their owner in one transaction.
+	want 200 DELETE "/apis/apps/v1/namespaces/cut/deployments/none?propagationPolicy=Orphan"
+	watch "$n/pods?watch=true&resourceVersion=$from"
+	told "$SHORT" 'M:o1 M:o2 M:o3 M:o4'
+	[ "$(jq -s '[.[].object.metadata.resourceVersion | tonumber] | . == (sort | unique)' "$W")" = true ]
+	from=$(jq -rs '.[1].object.metadata.resourceVersion' "$W")
+	watch_end
+	watch "$n/pods?watch=true&resourceVersion=$from"
+	told "$SHORT" 'M:o3 M:o4'
 }
 
 @test "a watch goes on after the scheduler was killed, and loses nothing" {
@@ -193,4 +227,59 @@ SHORT='.type[0:1] + ":" + (.object.metadata.name // "-")'
 	# 200 changes of 200 kB each to 100 watchers would be 4 GB.
 	[ $((after - before)) -lt 400000 ]
 	want 200 GET "$n/big"
+}
+
+@test "watches that come back after very long are told all of it, and hold up nobody" {
+	command -v python3 > /dev/null || skip "python3 is not installed"
+	namespace old
+	run python3 - "$T" <<-'EOF'
+	import http.client, json, socket, sys, threading, time
+	T, BASE = sys.argv[1], "/apis/coordination.k8s.io/v1/namespaces/old/leases"
+	def open_():
+	    s = socket.socket(socket.AF_UNIX)
+	    s.settimeout(120)
+	    s.connect(T + "/s.sock")
+	    return s
+	def connection():
+	    c = http.client.HTTPConnection("localhost")
+	    c.sock = open_()
+	    return c
+	def ask(c, method, path, body=None, kind="application/json"):
+	    c.request(method, path, body and json.dumps(body), {"Content-Type": kind})
+	    r = c.getresponse()
+	    text = r.read()
+	    assert r.status < 300, text
+	    return text
+	def resident():
+	    return [int(l.split()[1]) >> 10 for l in open("/proc/%s/status" % open(T + "/pid").read().strip()) if l.startswith("VmRSS")][0]
+	c = connection()
+	for i in range(6):
+	    ask(c, "POST", BASE, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata":
+	        {"name": f"l{i}", "annotations": {"a": "x" * 20000}}, "spec": {}})
+	old = json.loads(ask(c, "GET", BASE))["metadata"]["resourceVersion"]
+	def change(i):
+	    own = connection()
+	    for k in range(400):
+	        ask(own, "PATCH", f"{BASE}/l{i}", {"metadata": {"labels": {"n": str(k)}}}, "application/merge-patch+json")
+	threads = [threading.Thread(target=change, args=(i,)) for i in range(6)]
+	[t.start() for t in threads]
+	[t.join() for t in threads]
+	before, slowest = resident(), 0
+	watchers = [open_() for _ in range(20)]
+	for i, s in enumerate(watchers):
+	    # A selector makes it look at what each was, too.
+	    s.sendall(f"GET {BASE}?watch=true&resourceVersion={old}{'&labelSelector=n' if i % 2 else ''} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+	got = b""
+	while got.count(b'"type":"') < 2400:
+	    got += watchers[1].recv(1 << 20)
+	    begun = time.monotonic()
+	    ask(c, "GET", "/healthz")
+	    slowest = max(slowest, time.monotonic() - begun)
+	grown = resident() - before
+	assert got.count(b'"type":"ADDED"') == 6 and got.count(b'"type":"MODIFIED"') == 2394
+	print(f"slowest {slowest:.2f} s, grown by {grown} MiB")
+	assert slowest < 2 and grown < 150
+	EOF
+	echo "# $output"
+	[ "$status" -eq 0 ]
 }
