@@ -190,7 +190,8 @@ err *body_delete_options(struct call *c, struct delete_options *ret)
 	if (o.dry_run.count)
 		c->dry_run = true;
 	if (o.ignore_read_error && *o.ignore_read_error)
-		return err_new(EINVAL, "ignoreStoreReadErrorWithClusterBreakingPotential: true is not possible here");
+		return err_new(EINVAL,
+			       "ignoreStoreReadErrorWithClusterBreakingPotential: true is not possible here");
 	if (o.propagation && !str_equal(o.propagation, "Background") &&
 	    !str_equal(o.propagation, "Foreground") && !str_equal(o.propagation, "Orphan"))
 		return err_new(EBADMSG,

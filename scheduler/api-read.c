@@ -173,8 +173,8 @@ static err *check_revision(const struct call *c, uint64_t now)
 
 	TRY(call_number(c, "resourceVersion", UINT64_MAX, &revision, &given));
 	if (given && revision > now)
-		return err_new(EOVERFLOW, "Too large resource version: %" PRIu64 ", current: %" PRIu64, revision,
-			       now);
+		return err_new(EOVERFLOW, "Too large resource version: %" PRIu64 ", current: %" PRIu64,
+			       revision, now);
 	if (given && str_equal(match, "Exact") && revision != now)
 		return err_new(EKEYEXPIRED, "resourceVersion: %" PRIu64 " is not kept for lists", revision);
 	return NULL;

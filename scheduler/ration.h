@@ -14,7 +14,7 @@ DEFINE_CLEANUP(struct ration *, ration_free)
 /* One more Event. now: clock_boot(). EBUSY: all of its own are taken. */
 err *ration_take(struct ration *r, const char *node, int64_t now) MUST_CHECK;
 
-/* Work that holds up everybody else: at most a fifth of the time for one name. When it may be done: 0: now, else a
- * time when what it had is paid for. Told afterwards what it cost, in ns. */
+/* Work that holds up everybody else: at most a fifth of the time for one name. When it may be done: 0: now,
+ * else a time when what it had is paid for. Told afterwards what it cost, in ns. */
 int64_t ration_ready_at(const struct ration *r, const char *name, int64_t now);
 void ration_cost(struct ration *r, const char *name, int64_t now, int64_t nsec);

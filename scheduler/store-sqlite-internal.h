@@ -1,4 +1,5 @@
-/* scheduler/store-sqlite-internal.h: the SQLite back end's parts: one connection, one queue, leases in memory.
+/* scheduler/store-sqlite-internal.h: the SQLite back end's parts: one connection, one queue, leases in
+ * memory.
  *
  * Tables   meta    version of this layout; the newest revision
  *          kv      what is there now
@@ -16,10 +17,22 @@
 _Static_assert(STORE_OPS_MAX <= 1 << LOG_BITS, "a transaction's changes have a place each in the log");
 
 enum statement {
-	SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK,
-	SQL_GET, SQL_LOOK, SQL_PUT, SQL_DELETE, SQL_LOG, SQL_PRUNE, SQL_REVISION,
-	SQL_PAST_UP, SQL_PAST_DOWN, SQL_BEFORE,
-	SQL_LEASE_PUT, SQL_LEASE_DELETE, SQL_LEASE_KEYS,
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_GET,
+	SQL_LOOK,
+	SQL_PUT,
+	SQL_DELETE,
+	SQL_LOG,
+	SQL_PRUNE,
+	SQL_REVISION,
+	SQL_PAST_UP,
+	SQL_PAST_DOWN,
+	SQL_BEFORE,
+	SQL_LEASE_PUT,
+	SQL_LEASE_DELETE,
+	SQL_LEASE_KEYS,
 	SQL_COUNT,
 };
 

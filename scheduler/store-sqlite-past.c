@@ -60,9 +60,10 @@ err *sqlite_history(struct store *base, uint64_t after, size_t limit, store_hist
 	return e;
 }
 
-/* Whole revisions: a page that ended within one could not be gone on from. The values of what is not meant are not
- * even read. */
-static err *read_rows(struct sqlite_store *s, sqlite3_stmt *statement, struct store_past *p, store_past_fn *fn, void *user)
+/* Whole revisions: a page that ended within one could not be gone on from. The values of what is not meant
+ * are not even read. */
+static err *read_rows(struct sqlite_store *s, sqlite3_stmt *statement, struct store_past *p,
+		      store_past_fn *fn, void *user)
 {
 	size_t prefix = p->prefix ? strlen(p->prefix) : 0, rows = 0;
 	bool enough = false;

@@ -184,7 +184,8 @@ static err *log_change(struct sqlite_store *s, const struct change *c)
 }
 
 /* First every comparison, then the writes: a refused transaction has written nothing that would have to be
- * undone. Each change has a revision of its own: a watch may be cut between any two and goes on from there. */
+ * undone. Each change has a revision of its own: a watch may be cut between any two and goes on from there.
+ */
 static err *write_changes(struct sqlite_store *s, struct work *w)
 {
 	for (size_t i = 0; i < w->count && !w->error; i++)

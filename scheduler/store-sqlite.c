@@ -49,8 +49,8 @@ static const char schema[] =
 	" size INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE leases (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL) STRICT;";
 
-/* What a key was before; the sizes, so that summing them up does not read the values. Databases of earlier releases
- * get it when they are opened; those releases keep it up to date without knowing of it. */
+/* What a key was before; the sizes, so that summing them up does not read the values. Databases of earlier
+ * releases get it when they are opened; those releases keep it up to date without knowing of it. */
 static const char indexes[] = "CREATE INDEX IF NOT EXISTS log_of_key ON log (key, place, size)";
 
 err *sqlite_error(struct sqlite_store *s, const char *what)

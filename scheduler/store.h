@@ -66,10 +66,11 @@ struct store_result {
 	                             ENOENT: its lease has ended; EINVAL, EFBIG: out of bounds; ENOSPC: the disk is full,
 	                             EIO: it fails: reads go on, later writes are tried again; ECANCELED: being closed */
 	size_t failed;
-	uint64_t revision;        /* of its last change; one that changed nothing counts none and has the last */
+	uint64_t revision; /* of its last change; one that changed nothing counts none and has the last */
 };
 typedef void store_done_fn(const struct store_result *result, void *user);
-/* All or nothing. Each change counts a revision of its own, in the order of ops (docs/decisions/0090). Keys and values are copied; it aborts without memory. A key only once. */
+/* All or nothing. Each change counts a revision of its own, in the order of ops (docs/decisions/0090). Keys
+ * and values are copied; it aborts without memory. A key only once. */
 void store_submit(struct store *s, const struct store_op *ops, size_t count, store_done_fn *done, void *user);
 
 /* ---- events ---- */
@@ -92,18 +93,20 @@ err *store_history(struct store *s, uint64_t after, size_t limit, store_history_
 
 /* The same in pages, so that nobody is held up by it. */
 struct store_past {
-	const char *prefix;       /* of keys; NULL: all */
-	bool backwards;           /* the newest first */
-	size_t rows;              /* are looked at, at most; then on to the end of their revision */
-	uint64_t at;              /* begin after (backwards: before) this revision; afterwards: what was reached */
-	bool over;                /* afterwards: there is nothing more */
+	const char *prefix; /* of keys; NULL: all */
+	bool backwards;	    /* the newest first */
+	size_t rows;	    /* are looked at, at most; then on to the end of their revision */
+	uint64_t at;	    /* begin after (backwards: before) this revision; afterwards: what was reached */
+	bool over;	    /* afterwards: there is nothing more */
 };
 /* False: enough, but for what has the same revision. */
 typedef bool store_past_fn(const struct store_event *event, void *user);
 /* EKEYEXPIRED, forwards: as store_history(). */
 err *store_past(struct store *s, struct store_past *past, store_past_fn *fn, void *user) MUST_CHECK;
-/* What the key was before a revision: fn is called with it when that is still known; value NULL: it was deleted. */
-err *store_before(struct store *s, const char *key, uint64_t revision, store_past_fn *fn, void *user) MUST_CHECK;
+/* What the key was before a revision: fn is called with it when that is still known; value NULL: it was
+ * deleted. */
+err *store_before(struct store *s, const char *key, uint64_t revision, store_past_fn *fn,
+		  void *user) MUST_CHECK;
 
 /* ---- leases: keys that vanish when nobody renews them ---- */
 

@@ -1,5 +1,5 @@
-/* scheduler/watch-behind.c: watchers that are older than the rings: the store's log is read for them a page at a time,
- * each in its turn, in short slices of the loop's time. */
+/* scheduler/watch-behind.c: watchers that are older than the rings: the store's log is read for them a page
+ * at a time, each in its turn, in short slices of the loop's time. */
 #include "scheduler/watch-internal.h"
 
 #include <string.h>
@@ -94,8 +94,8 @@ struct page {
 	err *error;
 };
 
-/* Without decoding: can the filter see what has this text? A Pod's node is written once, so it is in all texts from
- * then on, and the Pod has never been elsewhere. */
+/* Without decoding: can the filter see what has this text? A Pod's node is written once, so it is in all
+ * texts from then on, and the Pod has never been elsewhere. */
 static bool may_see(const struct watcher *x, const struct store_event *event)
 {
 	const char *node = x->kind->id == KIND_POD ? filter_node(&x->filter) : NULL;
@@ -159,7 +159,8 @@ static bool tell_row(const struct store_event *event, void *user)
 			watch_deliver(x, &c);
 		change_done(&c);
 	}
-	return !x->ending && !p->error && stream_queued(x->stream) < watch_allowance(x->w) && clock_boot() < p->until;
+	return !x->ending && !p->error && stream_queued(x->stream) < watch_allowance(x->w) &&
+	       clock_boot() < p->until;
 }
 
 static const char *prefix_of(const struct watcher *x, struct str *text)

@@ -1,5 +1,5 @@
-/* scheduler/watch-internal.h: what has changed, and who is told of it: recent changes of each kind in memory, older
- * ones read from the store a little at a time. */
+/* scheduler/watch-internal.h: what has changed, and who is told of it: recent changes of each kind in memory,
+ * older ones read from the store a little at a time. */
 #pragma once
 #include "scheduler/api-internal.h"
 #include "scheduler/index.h"
@@ -30,14 +30,15 @@ struct rings {
 /* Empty, at that revision. */
 void rings_begin(struct rings *rings, uint64_t revision);
 void rings_done(struct rings *rings);
-/* Takes the references; may drop the oldest, of any kind. The change stays where it is until the next call. */
+/* Takes the references; may drop the oldest, of any kind. The change stays where it is until the next call.
+ */
 struct change *rings_push(struct rings *rings, const struct kind *kind, const struct change *c);
 struct change *ring_at(const struct ring *r, uint64_t number);
 /* The number of the first change after a revision. */
 uint64_t ring_after(const struct ring *r, uint64_t revision);
 
-/* After a start: the changes before it are put into the rings, the newest first, so that who comes back can go on
- * from where it was. */
+/* After a start: the changes before it are put into the rings, the newest first, so that who comes back can
+ * go on from where it was. */
 struct fill {
 	bool over;
 	uint64_t at, end;
@@ -46,7 +47,8 @@ struct fill {
 void fill_begin(struct fill *f, uint64_t revision);
 void fill_done(struct fill *f);
 /* Goes on until clock_boot() is `until`. */
-err *fill_step(struct fill *f, struct rings *rings, struct store *store, const struct cache *cache, int64_t until) MUST_CHECK;
+err *fill_step(struct fill *f, struct rings *rings, struct store *store, const struct cache *cache,
+	       int64_t until) MUST_CHECK;
 
 /* ---- scheduler/watch.c ---- */
 

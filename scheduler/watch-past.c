@@ -1,10 +1,11 @@
-/* scheduler/watch-past.c: changes that have been: a ring of each kind, filled after a start from the store's log. */
+/* scheduler/watch-past.c: changes that have been: a ring of each kind, filled after a start from the store's
+ * log. */
 #include "scheduler/watch-internal.h"
 
 #include "base/clock.h"
 
 enum {
-	RINGS_BYTES = 64 << 20,	/* memory for the changes of all kinds */
+	RINGS_BYTES = 64 << 20, /* memory for the changes of all kinds */
 	FILL_ROWS = 256,	/* of the log, in one page */
 };
 /* Numbers go on in both directions. */
@@ -185,7 +186,8 @@ static err *fill_change(struct filling *f, const struct store_event *event, cons
 	if (event->value && present && present->revision == event->revision)
 		c.after = entry_ref(present);
 	else if (event->value)
-		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision, &c.after));
+		TRY(cache_decode(event->key, event->value, event->len, event->created, event->revision,
+				 &c.after));
 	c.unknown = !event->value || event->created != event->revision;
 	give_before(f, r, event->key, c.after);
 	if (!unshift(f->rings, r, &c))
@@ -205,7 +207,8 @@ static bool fill_row(const struct store_event *event, void *user)
 	return !f->error && clock_boot() < f->until;
 }
 
-err *fill_step(struct fill *f, struct rings *rings, struct store *store, const struct cache *cache, int64_t until)
+err *fill_step(struct fill *f, struct rings *rings, struct store *store, const struct cache *cache,
+	       int64_t until)
 {
 	struct filling filling = { .f = f, .rings = rings, .cache = cache, .until = until };
 

@@ -62,9 +62,11 @@ static void test_the_documents(void **state)
 	auto_str struct str early = STR_INIT(4096);
 	auto_err err *o = err_new(EOVERFLOW, "too early");
 	status_encode_err(&early, o, NULL, NULL);
-	assert_string_equal(early.data, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"too early\","
-					"\"reason\":\"Timeout\",\"details\":{\"retryAfterSeconds\":1,\"causes\":[{\"reason\":"
-					"\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}]},\"code\":504}");
+	assert_string_equal(
+		early.data,
+		"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"too early\","
+		"\"reason\":\"Timeout\",\"details\":{\"retryAfterSeconds\":1,\"causes\":[{\"reason\":"
+		"\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}]},\"code\":504}");
 	status_encode_success(&success, "Pod", "web", "u");
 	assert_string_equal(success.data, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Success\",\"details\":{\"name\":"
 					  "\"web\",\"kind\":\"Pod\",\"uid\":\"u\"},\"code\":200}");

@@ -554,8 +554,7 @@ static void test_every_acknowledged_write_outlives_kill_9(void **state)
 			memcpy(&ack, acks.data + at, sizeof(ack));
 			snprintf(key, sizeof(key), "/k/%08llu", (unsigned long long)ack.number);
 			snprintf(text, sizeof(text), "%s=%llu %llu %llu", key, (unsigned long long)ack.number,
-				 (unsigned long long)ack.revision - 1,
-				 (unsigned long long)ack.revision - 1);
+				 (unsigned long long)ack.revision - 1, (unsigned long long)ack.revision - 1);
 			assert_entry(&f, key, text);
 			assert_true(ack.revision > last_revision);
 			last_revision = ack.revision;

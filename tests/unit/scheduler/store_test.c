@@ -337,7 +337,8 @@ static bool add_some(const struct store_event *e, void *user)
 	return !str_ends_with(out->data, "/stop ");
 }
 
-static void assert_past(struct fixture *f, struct store_past *past, const char *expected, uint64_t at, bool over)
+static void assert_past(struct fixture *f, struct store_past *past, const char *expected, uint64_t at,
+			bool over)
 {
 	auto_str struct str actual = STR_INIT(1 << 16);
 
