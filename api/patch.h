@@ -1,4 +1,5 @@
-/* api/patch.h: JSON merge patch. Spec: RFC 7386. */
+/* api/patch.h: the three kinds of patches: JSON merge patch (RFC 7386), JSON Patch (RFC 6902), Kubernetes'
+ * strategic merge patch. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
@@ -7,6 +8,14 @@
 /* *ret: `target` (NULL: absent) with `patch` merged in; shares what did not change with both. Objects that were merged
  * stand at no line. */
 err *patch_merge(struct arena *arena, const json *target, const json *patch, json **ret) MUST_CHECK;
+
+/* A list of operations, one after the other, all or none. EBADMSG: it is no such list; EINVAL: it does not
+ * fit, or a test fails; EFBIG: too many. */
+err *patch_json(struct arena *arena, const json *target, const json *patch, json **ret) MUST_CHECK;
+
+/* A merge patch in which items of containers, env, volumes and others are found by their keys, with its
+ * directives ($patch, $setElementOrder, $deleteFromPrimitiveList, $retainKeys). EBADMSG, EINVAL, EFBIG. */
+err *patch_strategic(struct arena *arena, const json *target, const json *patch, json **ret) MUST_CHECK;
 
 /* The patch that makes `to` of `from`; an empty object when they are the same. A null in an object of `to` is as
  * absent: merge patches cannot say it. */

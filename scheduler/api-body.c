@@ -82,38 +82,23 @@ err *body_object(struct call *c, struct object **ret)
 	return check_place(c, *ret);
 }
 
-/* Without lists and directives a strategic merge patch means what a merge patch means. */
-static bool is_plain(const json *tree)
+err *body_patch(struct call *c, enum patch_kind *ret_as, const char **ret, size_t *ret_len)
 {
-	if (tree->kind == JSON_ARRAY)
-		return false;
-	if (tree->kind != JSON_OBJECT)
-		return true;
-	for (size_t i = 0; i < tree->object.count; i++)
-		if (tree->object.members[i].key[0] == '$' || !is_plain(tree->object.members[i].value))
-			return false;
-	return true;
-}
-
-err *body_patch(struct call *c, const char **ret, size_t *ret_len)
-{
+	static const char *const types[] = {
+		[PATCH_MERGE] = "application/merge-patch+json",
+		[PATCH_JSON] = "application/json-patch+json",
+		[PATCH_STRATEGIC] = "application/strategic-merge-patch+json",
+	};
 	const char *type = content_type(c);
-	json *tree;
 
 	*ret = request_body(c->r, ret_len);
-	if (is_type(type, "application/merge-patch+json"))
-		return NULL;
-	if (!is_type(type, "application/strategic-merge-patch+json"))
-		return err_new(EPROTOTYPE, "content type '%s': patches are application/merge-patch+json",
-			       type);
-	TRY(as_bad(json_parse(c->arena, "patch", *ret, *ret_len, &tree)));
-	if (is_plain(tree))
-		return NULL;
-	return err_hint(
-		err_new(EPROTOTYPE,
-			"strategic merge patches with lists are not understood: "
-			"send application/merge-patch+json (kubectl patch --type=merge, stube apply)"),
-		"Use kubectl patch --type=merge, kubectl replace, or stube apply.");
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (is_type(type, types[i])) {
+			*ret_as = (enum patch_kind)i;
+			return NULL;
+		}
+	return err_new(EPROTOTYPE, "content type '%s': patches are %s, %s or %s", type, types[0], types[1],
+		       types[2]);
 }
 
 /* ---- options of a deletion, in the body or in the query ---- */

@@ -2,6 +2,7 @@
 #pragma once
 #include "api/selector.h"
 #include "scheduler/auth.h"
+#include "scheduler/objects.h"
 #include "scheduler/scheduler.h"
 
 #define API_JSON "application/json"
@@ -59,7 +60,7 @@ call_handler call_get, call_list, call_watch, call_create, call_replace, call_pa
 err *body_tree(struct call *c, json **ret) MUST_CHECK;
 err *body_object(struct call *c, struct object **ret) MUST_CHECK;
 /* The patch's bytes, after its kind was looked at. */
-err *body_patch(struct call *c, const char **ret, size_t *ret_len) MUST_CHECK;
+err *body_patch(struct call *c, enum patch_kind *ret_as, const char **ret, size_t *ret_len) MUST_CHECK;
 err *body_delete_options(struct call *c, struct delete_options *ret) MUST_CHECK;
 
 /* ---- scheduler/api-discovery.c: paths that are no objects. False: there is no such path ---- */

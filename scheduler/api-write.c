@@ -75,11 +75,12 @@ err *call_replace(struct call *c)
 err *call_patch(struct call *c)
 {
 	const struct write w = call_write(c);
+	enum patch_kind as;
 	const char *patch;
 	size_t len;
 
-	TRY(body_patch(c, &patch, &len));
-	return objects_patch(c->s->objects, c->kind, c->namespace, c->name, patch, len, &w);
+	TRY(body_patch(c, &as, &patch, &len));
+	return objects_patch_as(c->s->objects, as, c->kind, c->namespace, c->name, patch, len, &w);
 }
 
 err *call_delete(struct call *c)
@@ -111,9 +112,11 @@ struct many {
 	struct delete_options how;
 	struct filter filter;
 	struct entry **found;
-	size_t count, cap, waiting;
-	err *error; /* the first */
+	size_t count, cap, next, waiting;
+	bool posted; /* delete_some() is on its way */
+	err *error;  /* the first */
 };
+enum { AT_ONCE = 32 /* so that others have their turn between */ };
 
 static bool collect(const struct entry *e, void *user)
 {
@@ -134,12 +137,11 @@ static bool collect(const struct entry *e, void *user)
 	return true;
 }
 
-static void answer_many(void *user)
+static void answer_many(struct many *m)
 {
-	struct many *m = user;
 	auto_str struct str body = STR_INIT(API_PAGE_MAX);
 
-	if (--m->waiting > 0)
+	if (--m->waiting > 0 || m->posted || m->next < m->count)
 		return;
 	if (m->error) {
 		call_answer_error(m->call, m->error);
@@ -163,6 +165,8 @@ static void answer_many(void *user)
 	free(m);
 }
 
+static void delete_some(void *user);
+
 static void one_deleted(const err *error, const struct entry *e, void *user)
 {
 	struct many *m = user;
@@ -175,6 +179,30 @@ static void one_deleted(const err *error, const struct entry *e, void *user)
 		err_format(error, &text);
 		m->error = err_new(error->code, "%s", text.data);
 	}
+	if (m->next < m->count && !m->posted) {
+		m->posted = true;
+		loop_post(m->call->s->loop, delete_some, m);
+	}
+	answer_many(m);
+}
+
+static void delete_some(void *user)
+{
+	struct many *m = user;
+	struct call *c = m->call;
+	const struct write w = { .dry_run = c->dry_run, .done = one_deleted, .user = m };
+
+	m->posted = false;
+	m->waiting++; /* until all of this turn are asked for */
+	while (m->next < m->count && m->waiting <= AT_ONCE) {
+		const struct meta *meta = &m->found[m->next++]->object->metadata;
+		auto_err err *failed = NULL;
+
+		m->waiting++;
+		failed = objects_delete(c->s->objects, c->kind, meta->namespace, meta->name, &m->how, &w);
+		if (failed)
+			one_deleted(failed, NULL, m);
+	}
 	answer_many(m);
 }
 
@@ -186,24 +214,14 @@ err *call_delete_all(struct call *c)
 		return err_oom();
 	m->call = c;
 	m->filter = (struct filter){ c->namespace, c->labels, c->fields, c->who };
-	m->waiting = 1;
 	err *e = body_delete_options(c, &m->how);
 	if (e) {
 		free(m);
 		return e;
 	}
 	cache_each(c->s->cache, c->kind->id, c->namespace, collect, m);
-	const struct write w = { .dry_run = c->dry_run, .done = one_deleted, .user = m };
-	for (size_t i = 0; i < m->count; i++) {
-		const struct meta *meta = &m->found[i]->object->metadata;
-		auto_err err *failed = NULL;
-
-		m->waiting++;
-		failed = objects_delete(c->s->objects, c->kind, meta->namespace, meta->name, &m->how, &w);
-		if (failed)
-			one_deleted(failed, NULL, m);
-	}
-	loop_post(c->s->loop, answer_many, m);
+	m->posted = true;
+	loop_post(c->s->loop, delete_some, m);
 	return NULL;
 }
 
@@ -347,11 +365,14 @@ err *call_scale_put(struct call *c)
 
 err *call_scale_patch(struct call *c)
 {
+	enum patch_kind as;
 	const char *patch;
 	size_t len;
 	json *tree;
 
-	TRY(body_patch(c, &patch, &len));
+	TRY(body_patch(c, &as, &patch, &len));
+	if (as == PATCH_JSON)
+		return err_new(EPROTOTYPE, "a Scale is changed by a merge patch");
 	TRY(err_with_code(json_parse(c->arena, "patch", patch, len, &tree), EBADMSG));
 	return scale(c, tree);
 }

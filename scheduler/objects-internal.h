@@ -24,6 +24,7 @@ struct job {
 	/* what make needs, by kind of write */
 	const struct object *wanted;
 	const json *patch;
+	enum patch_kind patch_as;
 	objects_change_fn *change;
 	void *change_user;
 	struct delete_options how;

@@ -54,11 +54,15 @@ static err *make_replaced(struct job *j, const struct entry *now, const struct o
 
 static err *make_patched(struct job *j, const struct entry *now, const struct object **ret)
 {
+	static err *(*const apply[])(struct arena * arena, const json *target, const json *patch,
+				     json **ret) = {
+		[PATCH_MERGE] = patch_merge, [PATCH_JSON] = patch_json, [PATCH_STRATEGIC] = patch_strategic
+	};
 	struct object *object;
 	json *tree, *merged;
 
 	TRY(json_parse(j->arena, "stored object", now->json->bytes, now->json->len, &tree));
-	TRY(patch_merge(j->arena, tree, j->patch, &merged));
+	TRY(err_wrap(apply[j->patch_as](j->arena, tree, j->patch, &merged), "patch"));
 	TRY(object_decode_tree(j->arena, "patch", merged, j->kind, 0, &object));
 	if (!str_equal(object->metadata.name, j->name) ||
 	    !str_equal(object->metadata.namespace, j->namespace))
@@ -146,19 +150,28 @@ err *objects_replace(struct objects *o, const struct object *object, const struc
 err *objects_patch(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
 		   const char *patch, size_t len, const struct write *w)
 {
+	return objects_patch_as(o, PATCH_MERGE, kind, namespace, name, patch, len, w);
+}
+
+err *objects_patch_as(struct objects *o, enum patch_kind as, const struct kind *kind, const char *namespace,
+		      const char *name, const char *patch, size_t len, const struct write *w)
+{
 	struct job *j;
 	json *tree;
 
 	TRY(check_subresource(kind, w));
 	TRY(job_new(o, kind, namespace, name, w, &j));
 	err *e = json_parse(j->arena, "patch", patch, len, &tree);
-	if (!e && tree->kind != JSON_OBJECT)
-		e = err_new(EINVAL, "patch: expected object, got %s", json_kind_name(tree->kind));
+	enum json_kind expected = as == PATCH_JSON ? JSON_ARRAY : JSON_OBJECT;
+	if (!e && tree->kind != expected)
+		e = err_new(EINVAL, "patch: expected %s, got %s", json_kind_name(expected),
+			    json_kind_name(tree->kind));
 	if (e) {
 		job_free(j);
 		return err_with_code(e, EBADMSG);
 	}
 	j->patch = tree;
+	j->patch_as = as;
 	j->make = make_patched;
 	return job_start(j);
 }

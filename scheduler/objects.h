@@ -40,6 +40,11 @@ err *objects_replace(struct objects *o, const struct object *object, const struc
 err *objects_patch(struct objects *o, const struct kind *kind, const char *namespace, const char *name,
 		   const char *patch, size_t len, const struct write *w) MUST_CHECK;
 
+/* The same with another kind of patch. */
+enum patch_kind { PATCH_MERGE, PATCH_JSON, PATCH_STRATEGIC };
+err *objects_patch_as(struct objects *o, enum patch_kind as, const struct kind *kind, const char *namespace,
+		      const char *name, const char *patch, size_t len, const struct write *w) MUST_CHECK;
+
 /* Change the object as it is at the moment of writing: fn changes `draft`, a deep copy of it in the arena;
  * called again when somebody else was faster. user must live until done. As objects_replace() otherwise. */
 typedef err *objects_change_fn(struct arena *arena, struct object *draft, void *user);

@@ -508,7 +508,18 @@ def _():
         expect(after["metadata"][name], before[name])
     expect(after["metadata"].get("deletionTimestamp"), None)
     expect(after["status"]["phase"], "Pending")
-    for kind in ("application/json-patch+json", "application/apply-patch+yaml", "text/plain", "application/json", "application/merge-patch+jsonx"):
+    jsons, twice = "application/json-patch+json", {"op": "copy", "from": "/spec", "path": "/spec/spec"}
+    for steps in ({}, [1], [{"op": "add", "path": "/spec/nodeName", "value": "b"}], [twice] * 900, [twice] * 1001,
+                  [{"op": "copy", "from": "/metadata/labels", "path": "/metadata/labels/x"}] * 64,
+                  [{"op": "copy", "from": "/spec/containers", "path": "/spec/containers/-"}] * 64,
+                  [{"op": "replace", "path": "", "value": pod("other")}], [{"op": "remove", "path": "/metadata/name"}],
+                  [{"op": "test", "path": "/a" * 500, "value": 1}], [{"op": "add", "path": "/x~", "value": 1}]):
+        refused(call("local", "PATCH", PODS + "/on-a", json.dumps(steps), jsons), 400, 409, 413, 422)
+    for change in ({"spec": {"containers": [{"image": "x"}]}}, {"spec": {"containers": [{"$patch": "replace"}]}}, {"$patch": "delete"},
+                   {"spec": {"$patch": "replace"}}, {"spec": {"$retainKeys": []}}, {"x" + str(i): 1 for i in range(5000)},
+                   {"spec": {"volumes": [{"name": f"v{i}"} for i in range(5000)]}}, {"spec": {"containers": [[[]]]}}):
+        refused(call("local", "PATCH", PODS + "/on-a", json.dumps(change), "application/strategic-merge-patch+json"), 400, 409, 413, 422)
+    for kind in ("application/apply-patch+yaml", "text/plain", "application/json", "application/merge-patch+jsonx"):
         refused(call("local", "PATCH", PODS + "/on-a", "{}", kind), 415)
     refused(call("local", "POST", PODS, "<xml/>", "application/xml"), 415)
     refused(call("local", "POST", PODS, json.dumps(pod("x")), "application/vnd.kubernetes.protobuf"), 415)

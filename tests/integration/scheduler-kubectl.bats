@@ -148,14 +148,61 @@ make_it() { # JSON
 	[[ $output == *event* || $output == *told* ]]
 }
 
-@test "kubectl apply of a changed container is answered with what to use instead" {
-	make_it "$(deployment applied 1)"
-	deployment applied 1 | jq -c '.spec.template.spec.containers[0].image = "registry.example.org/web:2"' > "$T/applied.json"
-	run k apply --validate=false -f "$T/applied.json"
-	[ "$status" -ne 0 ]
-	[[ $output == *"application/merge-patch+json"* ]]
+@test "kubectl apply changes what changed: containers, env, what was taken out" {
+	# apply JQ-FILTER: of what was applied before.
+	apply() {
+		jq -c "$1" "$T/applied.json" > "$T/next.json"
+		mv "$T/next.json" "$T/applied.json"
+		k apply --validate=false -f "$T/applied.json"
+	}
+	deployment applied 0 > "$T/applied.json"
+	run apply '.spec.template.spec.containers[0].env = [{name: "A", value: "1"}, {name: "B", value: "2"}]
+		| .spec.template.spec.containers += [{name: "side", image: "registry.example.org/side:1"}]'
+	[ "$output" = "deployment.apps/applied created" ]
+	run apply .
+	[ "$output" = "deployment.apps/applied unchanged" ]
+	run apply '.spec.template.spec.containers[0].image = "registry.example.org/web:2"
+		| .spec.template.spec.containers[0].env = [{name: "B", value: "3"}, {name: "C", value: "4"}]'
+	[ "$output" = "deployment.apps/applied configured" ]
+	run k get deployment applied -o jsonpath='{range .spec.template.spec.containers[*]}{.name} {.image} {.env[*].name} {.env[*].value};{end}'
+	[ "$output" = "c registry.example.org/web:2 B C 3 4;side registry.example.org/side:1  ;" ]
+	# What somebody else has set stays; what is taken out goes.
+	run k set env deployment/applied -c c OTHER=5
+	[ "$status" -eq 0 ]
+	run apply '.spec.template.spec.containers |= [.[0] | .env = [{name: "B", value: "3"}]]'
+	[ "$output" = "deployment.apps/applied configured" ]
+	run k get deployment applied -o jsonpath='{range .spec.template.spec.containers[*]}{.name} {.image} {.env[*].name} {.env[*].value};{end}'
+	[ "$output" = "c registry.example.org/web:2 B OTHER 3 5;" ]
+	run k set image deployment/applied c=registry.example.org/web:3
+	[ "$output" = "deployment.apps/applied image updated" ]
 	run k replace --validate=false -f "$T/applied.json"
 	[ "$output" = "deployment.apps/applied replaced" ]
+}
+
+@test "kubectl edit sends what the editor has changed" {
+	make_it "$(deployment edited 0)"
+	EDITOR="sed -i s,web:1,web:2," run k edit --validate=false deployment edited
+	[ "$status" -eq 0 ]
+	run k get deployment edited -o jsonpath='{.spec.template.spec.containers[0].image}'
+	[ "$output" = registry.example.org/web:2 ]
+}
+
+@test "kubectl patch --type=json and rollout undo work" {
+	make_it "$(deployment undone 0)"
+	run k patch deployment undone --type=json -p '[{"op":"test","path":"/spec/replicas","value":0},
+		{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"registry.example.org/web:2"}]'
+	[ "$output" = "deployment.apps/undone patched" ]
+	run k patch deployment undone --type=json -p '[{"op":"test","path":"/spec/replicas","value":9}]'
+	[ "$status" -ne 0 ]
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ "$(k get rs -o name | grep -c undone)" -eq 2 ] && break
+		sleep 0.1
+	done
+	run k rollout undo deployment undone
+	[ "$output" = "deployment.apps/undone rolled back" ]
+	run k get deployment undone -o jsonpath='{.spec.template.spec.containers[0].image}'
+	[ "$output" = registry.example.org/web:1 ]
 }
 
 @test "kubectl api-resources and version know the server" {
