@@ -125,3 +125,32 @@ bind() { # NAMESPACE POD NODE
 	send 201 POST "/api/v1/namespaces/$1/pods/$2/binding" \
 		"{\"apiVersion\":\"v1\",\"kind\":\"Binding\",\"metadata\":{\"name\":\"$2\"},\"target\":{\"kind\":\"Node\",\"name\":\"$3\"}}"
 }
+
+# watch PATH: in the background, its lines in $W.
+watch() {
+	W=$T/watch.$BATS_TEST_NUMBER
+	curl -sN -m 60 --unix-socket "$T/s.sock" "http://localhost$1" > "$W" 3>&- &
+	WATCH=$!
+}
+watch_end() {
+	[ -z "${WATCH:-}" ] && return 0
+	kill "$WATCH" 2> /dev/null || true
+	wait "$WATCH" 2> /dev/null || true
+	WATCH=
+}
+# told JQ-FILTER EXPECTED: the watch's lines, joined by spaces; waited for.
+told() {
+	local i got
+	for ((i = 0; i < 200; i++)); do
+		got=$(jq -r "$1" "$W" 2> /dev/null | paste -sd' ')
+		[ "$got" = "$2" ] && return 0
+		sleep 0.05
+	done
+	echo "$1 is '$got', not '$2' in:" >&2
+	cat "$W" >&2
+	return 1
+}
+revision() {
+	want 200 GET "/api/v1/pods?limit=1"
+	field .metadata.resourceVersion
+}
