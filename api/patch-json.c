@@ -43,7 +43,8 @@ static err *read_pointer(struct arena *arena, const char *text, struct pointer *
 			return err_new(EBADMSG, "path '%s' does not begin with '/'", ret->text);
 		if (ret->count == TOKENS_MAX)
 			return err_new(EBADMSG, "path '%s' is deeper than %d", ret->text, TOKENS_MAX);
-		TRY(err_wrap(decode_token(arena, begin, len, &ret->tokens[ret->count++]), "path '%s'", ret->text));
+		TRY(err_wrap(decode_token(arena, begin, len, &ret->tokens[ret->count++]), "path '%s'",
+			     ret->text));
 		text = begin + len;
 	}
 	return NULL;
@@ -161,8 +162,8 @@ static err *place_of(const json *node, const struct pointer *p, const char *toke
 }
 
 /* Nodes on the way are copied, so that what a retry patches again is as it was. */
-static err *apply_edit(struct arena *arena, const json *node, const struct pointer *p, size_t depth, enum edit edit,
-		       const json *value, json **ret)
+static err *apply_edit(struct arena *arena, const json *node, const struct pointer *p, size_t depth,
+		       enum edit edit, const json *value, json **ret)
 {
 	bool last = depth + 1 == p->count;
 	size_t at = 0;
@@ -231,7 +232,9 @@ static err *op_test(struct operation *o, json **doc)
 	const json *there;
 
 	TRY(find(*doc, &o->path, &there));
-	return json_equal(there, o->value) ? NULL : err_new(EINVAL, "path '%s': is not what was expected", o->path.text);
+	return json_equal(there, o->value)
+		       ? NULL
+		       : err_new(EINVAL, "path '%s': is not what was expected", o->path.text);
 }
 
 static const struct row {
@@ -239,8 +242,9 @@ static const struct row {
 	bool value, from;
 	err *(*fn)(struct operation *o, json **doc);
 } rows[] = {
-	{ "add", true, false, op_add },	  { "remove", false, false, op_remove }, { "replace", true, false, op_replace },
-	{ "copy", false, true, op_copy }, { "move", false, true, op_move },	 { "test", true, false, op_test },
+	{ "add", true, false, op_add },		{ "remove", false, false, op_remove },
+	{ "replace", true, false, op_replace }, { "copy", false, true, op_copy },
+	{ "move", false, true, op_move },	{ "test", true, false, op_test },
 };
 
 static err *apply_one(struct arena *arena, const json *step, json **doc)
@@ -255,7 +259,10 @@ static err *apply_one(struct arena *arena, const json *step, json **doc)
 	if (!name || i == ARRAY_LEN(rows))
 		return err_new(EBADMSG, "op: is not one of add, remove, replace, copy, move, test");
 	if (!path || (rows[i].value && !o.value) || (rows[i].from && !from))
-		return err_new(EBADMSG, "%s: needs path%s", name, rows[i].value ? " and value" : rows[i].from ? " and from" : "");
+		return err_new(EBADMSG, "%s: needs path%s", name,
+			       rows[i].value  ? " and value"
+			       : rows[i].from ? " and from"
+					      : "");
 	TRY(read_pointer(arena, path, &o.path));
 	if (rows[i].from)
 		TRY(read_pointer(arena, from, &o.from));
@@ -269,7 +276,8 @@ err *patch_json(struct arena *arena, const json *target, const json *patch, json
 	if (patch->kind != JSON_ARRAY)
 		return err_new(EBADMSG, "expected array, got %s", json_kind_name(patch->kind));
 	if (patch->array.count > OPERATIONS_MAX)
-		return err_new(EFBIG, "%zu operations, at most %d are allowed", patch->array.count, OPERATIONS_MAX);
+		return err_new(EFBIG, "%zu operations, at most %d are allowed", patch->array.count,
+			       OPERATIONS_MAX);
 	for (size_t i = 0; i < patch->array.count; i++)
 		TRY(err_wrap(apply_one(arena, patch->array.items[i], &doc), "[%zu]", i));
 	*ret = doc;

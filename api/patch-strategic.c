@@ -2,18 +2,25 @@
  * Ref: Kubernetes, "Strategic merge patch" (sig-api-machinery); patchMergeKey of its types. */
 #include "api/patch.h"
 
-/* By the list's name: one name has one meaning in all kinds that we have. Others are replaced as a whole, as Kubernetes
- * has it for tolerations, taints, args. */
+/* By the list's name: one name has one meaning in all kinds that we have. Others are replaced as a whole, as
+ * Kubernetes has it for tolerations, taints, args. */
 static const struct {
 	const char *list, *key; /* "": of texts or numbers, each once */
 } merged_lists[] = {
-	{ "containers", "name" },	{ "initContainers", "name" },
-	{ "ephemeralContainers", "name" }, { "env", "name" },
-	{ "ports", "containerPort" },	{ "volumeMounts", "mountPath" },
-	{ "volumeDevices", "devicePath" }, { "volumes", "name" },
-	{ "imagePullSecrets", "name" }, { "hostAliases", "ip" },
-	{ "topologySpreadConstraints", "topologyKey" }, { "conditions", "type" },
-	{ "addresses", "type" },	{ "ownerReferences", "uid" },
+	{ "containers", "name" },
+	{ "initContainers", "name" },
+	{ "ephemeralContainers", "name" },
+	{ "env", "name" },
+	{ "ports", "containerPort" },
+	{ "volumeMounts", "mountPath" },
+	{ "volumeDevices", "devicePath" },
+	{ "volumes", "name" },
+	{ "imagePullSecrets", "name" },
+	{ "hostAliases", "ip" },
+	{ "topologySpreadConstraints", "topologyKey" },
+	{ "conditions", "type" },
+	{ "addresses", "type" },
+	{ "ownerReferences", "uid" },
 	{ "finalizers", "" },
 };
 
@@ -75,7 +82,8 @@ static void remove_item(struct list *l, size_t at)
 	l->count--;
 }
 
-static err *merge_item(struct arena *arena, struct list *l, const char *name, const char *key, const json *item)
+static err *merge_item(struct arena *arena, struct list *l, const char *name, const char *key,
+		       const json *item)
 {
 	const char *what = json_get_string(item, "$patch");
 	const json *id = identity(item, key);
@@ -103,7 +111,8 @@ static void delete_texts(struct list *l, const json *gone)
 	}
 }
 
-/* The places of those that `order` names are taken by them in its order; what only the server has stays where it is. */
+/* The places of those that `order` names are taken by them in its order; what only the server has stays where
+ * it is. */
 static err *set_order(struct arena *arena, struct list *l, const char *key, const json *order)
 {
 	json **sorted;
@@ -138,8 +147,8 @@ static bool replaces(const json *item)
 }
 
 /* patch NULL: only its order, or what goes from it, is said. */
-static err *merge_list(struct arena *arena, const char *name, const char *key, const json *target, const json *patch,
-		       const json *order, const json *gone, json **ret)
+static err *merge_list(struct arena *arena, const char *name, const char *key, const json *target,
+		       const json *patch, const json *order, const json *gone, json **ret)
 {
 	size_t before = target && target->kind == JSON_ARRAY ? target->array.count : 0;
 	size_t more = patch ? patch->array.count : 0;
@@ -172,14 +181,15 @@ static bool is_retained(const json *retained, const char *key)
 	if (!retained || retained->kind != JSON_ARRAY)
 		return true;
 	for (size_t i = 0; i < retained->array.count; i++)
-		if (retained->array.items[i]->kind == JSON_STRING && strcmp(retained->array.items[i]->text, key) == 0)
+		if (retained->array.items[i]->kind == JSON_STRING &&
+		    strcmp(retained->array.items[i]->text, key) == 0)
 			return true;
 	return false;
 }
 
 /* One member; *ret NULL: it is gone. change NULL: the patch says nothing of it but, perhaps, its order. */
-static err *merge_member(struct arena *arena, const json *patch, const char *name, const json *value, const json *change,
-			 json **ret)
+static err *merge_member(struct arena *arena, const json *patch, const char *name, const json *value,
+			 const json *change, json **ret)
 {
 	const char *key = key_of_list(name);
 	const json *order = key ? directive_of(patch, ORDER, name) : NULL;
@@ -201,7 +211,8 @@ static err *merge_member(struct arena *arena, const json *patch, const char *nam
 static err *merge_objects(struct arena *arena, const json *target, const json *patch, json **ret)
 {
 	const json *retained = json_get(patch, "$retainKeys");
-	size_t before = target && target->kind == JSON_OBJECT && !replaces(patch) ? target->object.count : 0, count = 0;
+	size_t before = target && target->kind == JSON_OBJECT && !replaces(patch) ? target->object.count : 0,
+	       count = 0;
 	struct json_member *members;
 	json *value;
 
@@ -259,6 +270,9 @@ err *patch_strategic(struct arena *arena, const json *target, const json *patch,
 {
 	if (patch->kind != JSON_OBJECT)
 		return err_new(EBADMSG, "expected object, got %s", json_kind_name(patch->kind));
+	const char *what = json_get_string(patch, "$patch");
+	if (what && strcmp(what, "delete") == 0)
+		return err_new(EINVAL, "$patch: the whole cannot be deleted by a patch");
 	if (is_wide(patch))
 		return err_new(EFBIG, "an object has more than %d members", ITEMS_MAX);
 	return merge(arena, "", target, patch, ret);

@@ -1,4 +1,5 @@
-/* tests/unit/api/patch_kinds_test.c: JSON Patch as RFC 6902 has it, and strategic merge patches as kubectl makes them. */
+/* tests/unit/api/patch_kinds_test.c: JSON Patch as RFC 6902 has it, and strategic merge patches as kubectl
+ * makes them. */
 #include "tests/unit/unit.h"
 
 #include "api/patch.h"
@@ -49,69 +50,113 @@ static void test_operations_of_a_json_patch(void **state)
 		{ "{\"a\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/a/1\",\"value\":9}]", "{\"a\":[1,9,2]}" },
 		{ "{\"a\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/a/-\",\"value\":9}]", "{\"a\":[1,2,9]}" },
 		{ "{\"a\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/a/2\",\"value\":9}]", "{\"a\":[1,2,9]}" },
-		{ "{\"a\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/a/3\",\"value\":9}]", "[0]: path '/a/3': there is nothing" },
+		{ "{\"a\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/a/3\",\"value\":9}]",
+		  "[0]: path '/a/3': there is nothing" },
 		{ "{\"a\":[1,2]}", "[{\"op\":\"remove\",\"path\":\"/a/0\"}]", "{\"a\":[2]}" },
-		{ "{\"a\":[1,2]}", "[{\"op\":\"remove\",\"path\":\"/a/-\"}]", "[0]: path '/a/-': there is nothing" },
-		{ "{\"a\":[1,2]}", "[{\"op\":\"remove\",\"path\":\"/a/01\"}]", "[0]: path '/a/01': there is nothing" },
-		{ "{\"a\":{\"b\":1,\"c\":2}}", "[{\"op\":\"remove\",\"path\":\"/a/b\"}]", "{\"a\":{\"c\":2}}" },
+		{ "{\"a\":[1,2]}", "[{\"op\":\"remove\",\"path\":\"/a/-\"}]",
+		  "[0]: path '/a/-': there is nothing" },
+		{ "{\"a\":[1,2]}", "[{\"op\":\"remove\",\"path\":\"/a/01\"}]",
+		  "[0]: path '/a/01': there is nothing" },
+		{ "{\"a\":{\"b\":1,\"c\":2}}", "[{\"op\":\"remove\",\"path\":\"/a/b\"}]",
+		  "{\"a\":{\"c\":2}}" },
 		{ "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"/b\"}]", "[0]: path '/b': there is nothing" },
-		{ "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"\"}]", "[0]: path '': the whole cannot be removed" },
-		{ "{\"a\":[{\"b\":1}]}", "[{\"op\":\"replace\",\"path\":\"/a/0/b\",\"value\":{\"c\":1}}]", "{\"a\":[{\"b\":{\"c\":1}}]}" },
-		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/b\",\"value\":1}]", "[0]: path '/b': there is nothing" },
+		{ "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"\"}]",
+		  "[0]: path '': the whole cannot be removed" },
+		{ "{\"a\":[{\"b\":1}]}", "[{\"op\":\"replace\",\"path\":\"/a/0/b\",\"value\":{\"c\":1}}]",
+		  "{\"a\":[{\"b\":{\"c\":1}}]}" },
+		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/b\",\"value\":1}]",
+		  "[0]: path '/b': there is nothing" },
 		{ "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":{}}]", "{}" },
-		{ "{\"a/b\":1,\"m~n\":2}", "[{\"op\":\"remove\",\"path\":\"/a~1b\"},{\"op\":\"replace\",\"path\":\"/m~0n\",\"value\":3}]", "{\"m~n\":3}" },
-		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a/b\",\"path\":\"/c\"}]", "{\"a\":{},\"c\":1}" },
-		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", "[0]: path '/a/b': there is nothing" },
-		{ "{\"a\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/a/2\"}]", "{\"a\":[2,3,1]}" },
-		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},{\"op\":\"add\",\"path\":\"/c/d\",\"value\":2}]",
+		{ "{\"a/b\":1,\"m~n\":2}",
+		  "[{\"op\":\"remove\",\"path\":\"/a~1b\"},{\"op\":\"replace\",\"path\":\"/"
+		  "m~0n\",\"value\":3}]",
+		  "{\"m~n\":3}" },
+		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a/b\",\"path\":\"/c\"}]",
+		  "{\"a\":{},\"c\":1}" },
+		{ "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]",
+		  "[0]: path '/a/b': there is nothing" },
+		{ "{\"a\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/a/0\",\"path\":\"/a/2\"}]",
+		  "{\"a\":[2,3,1]}" },
+		{ "{\"a\":{\"b\":1}}",
+		  "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},{\"op\":\"add\",\"path\":\"/c/"
+		  "d\",\"value\":2}]",
 		  "{\"a\":{\"b\":1},\"c\":{\"b\":1,\"d\":2}}" },
-		{ "{\"a\":[1,{\"x\":null}]}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":[1,{\"x\":null}]}]", "{\"a\":[1,{\"x\":null}]}" },
-		{ "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/b\",\"value\":2},{\"op\":\"test\",\"path\":\"/a\",\"value\":2}]",
+		{ "{\"a\":[1,{\"x\":null}]}",
+		  "[{\"op\":\"test\",\"path\":\"/a\",\"value\":[1,{\"x\":null}]}]",
+		  "{\"a\":[1,{\"x\":null}]}" },
+		{ "{\"a\":1}",
+		  "[{\"op\":\"add\",\"path\":\"/b\",\"value\":2},{\"op\":\"test\",\"path\":\"/"
+		  "a\",\"value\":2}]",
 		  "[1]: path '/a': is not what was expected" },
-		{ "{}", "[{\"op\":\"merge\",\"path\":\"/a\"}]", "[0]: op: is not one of add, remove, replace, copy, move, test" },
+		{ "{}", "[{\"op\":\"merge\",\"path\":\"/a\"}]",
+		  "[0]: op: is not one of add, remove, replace, copy, move, test" },
 		{ "{}", "[1]", "[0]: op: is not one of add, remove, replace, copy, move, test" },
 		{ "{}", "[{\"op\":\"add\",\"path\":\"/a\"}]", "[0]: add: needs path and value" },
 		{ "{}", "[{\"op\":\"move\",\"path\":\"/a\"}]", "[0]: move: needs path and from" },
-		{ "{}", "[{\"op\":\"add\",\"path\":\"a\",\"value\":1}]", "[0]: path 'a' does not begin with '/'" },
-		{ "{}", "[{\"op\":\"add\",\"path\":\"/~2\",\"value\":1}]", "[0]: path '/~2': '~' is followed by neither 0 nor 1" },
+		{ "{}", "[{\"op\":\"add\",\"path\":\"a\",\"value\":1}]",
+		  "[0]: path 'a' does not begin with '/'" },
+		{ "{}", "[{\"op\":\"add\",\"path\":\"/~2\",\"value\":1}]",
+		  "[0]: path '/~2': '~' is followed by neither 0 nor 1" },
 		{ "{}", "{}", "expected array, got object" },
 	};
 
 	assert_rows(patch_json, rows, ARRAY_LEN(rows));
 }
 
-#define POD "{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"env\":[{\"name\":\"X\",\"value\":\"1\"},{\"name\":\"Y\",\"value\":\"2\"}]}," \
-	    "{\"name\":\"b\",\"image\":\"2\"}],\"tolerations\":[{\"key\":\"t\"}]}}"
-#define A   "{\"name\":\"a\",\"image\":\"1\",\"env\":[{\"name\":\"X\",\"value\":\"1\"},{\"name\":\"Y\",\"value\":\"2\"}]}"
+#define POD                                                                                              \
+	"{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"env\":[{\"name\":\"X\",\"value\":" \
+	"\"1\"},{\"name\":\"Y\",\"value\":\"2\"}]},"                                                     \
+	"{\"name\":\"b\",\"image\":\"2\"}],\"tolerations\":[{\"key\":\"t\"}]}}"
+#define A                                                                                            \
+	"{\"name\":\"a\",\"image\":\"1\",\"env\":[{\"name\":\"X\",\"value\":\"1\"},{\"name\":\"Y\"," \
+	"\"value\":\"2\"}]}"
 
 static void test_strategic_merges(void **state)
 {
 	(void)state;
 	static const struct row rows[] = {
 		{ POD, "{\"spec\":{\"containers\":[{\"name\":\"b\",\"image\":\"3\"}]}}",
-		  "{\"spec\":{\"containers\":[" A ",{\"name\":\"b\",\"image\":\"3\"}],\"tolerations\":[{\"key\":\"t\"}]}}" },
-		{ POD, "{\"spec\":{\"containers\":[{\"name\":\"b\",\"$patch\":\"delete\"}],\"tolerations\":null}}",
+		  "{\"spec\":{\"containers\":[" A
+		  ",{\"name\":\"b\",\"image\":\"3\"}],\"tolerations\":[{\"key\":\"t\"}]}}" },
+		{ POD,
+		  "{\"spec\":{\"containers\":[{\"name\":\"b\",\"$patch\":\"delete\"}],\"tolerations\":null}}",
 		  "{\"spec\":{\"containers\":[" A "]}}" },
-		{ POD, "{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"4\",\"x\":null}],\"tolerations\":[{\"key\":\"u\"}]}}",
-		  "{\"spec\":{\"containers\":[" A ",{\"name\":\"b\",\"image\":\"2\"},{\"name\":\"c\",\"image\":\"4\"}],\"tolerations\":[{\"key\":\"u\"}]}}" },
-		{ POD, "{\"spec\":{\"tolerations\":[],\"containers\":[{\"name\":\"a\",\"$setElementOrder/env\":[{\"name\":\"Y\"},{\"name\":\"Z\"}],"
-		       "\"env\":[{\"name\":\"Z\",\"value\":\"3\"},{\"name\":\"X\",\"$patch\":\"delete\"}]}]}}",
-		  "{\"spec\":{\"tolerations\":[],\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"env\":[{\"name\":\"Y\",\"value\":\"2\"},"
+		{ POD,
+		  "{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"4\",\"x\":null}],\"tolerations\":[{"
+		  "\"key\":\"u\"}]}}",
+		  "{\"spec\":{\"containers\":[" A ",{\"name\":\"b\",\"image\":\"2\"},{\"name\":\"c\","
+						  "\"image\":\"4\"}],\"tolerations\":[{\"key\":\"u\"}]}}" },
+		{ POD,
+		  "{\"spec\":{\"tolerations\":[],\"containers\":[{\"name\":\"a\",\"$setElementOrder/"
+		  "env\":[{\"name\":\"Y\"},{\"name\":\"Z\"}],"
+		  "\"env\":[{\"name\":\"Z\",\"value\":\"3\"},{\"name\":\"X\",\"$patch\":\"delete\"}]}]}}",
+		  "{\"spec\":{\"tolerations\":[],\"containers\":[{\"name\":\"a\",\"image\":\"1\",\"env\":[{"
+		  "\"name\":\"Y\",\"value\":\"2\"},"
 		  "{\"name\":\"Z\",\"value\":\"3\"}]},{\"name\":\"b\",\"image\":\"2\"}]}}" },
-		{ POD, "{\"spec\":{\"tolerations\":null,\"$setElementOrder/containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}}",
+		{ POD,
+		  "{\"spec\":{\"tolerations\":null,\"$setElementOrder/"
+		  "containers\":[{\"name\":\"b\"},{\"name\":\"a\"}]}}",
 		  "{\"spec\":{\"containers\":[{\"name\":\"b\",\"image\":\"2\"}," A "]}}" },
-		{ POD, "{\"spec\":{\"containers\":[{\"$patch\":\"replace\"},{\"name\":\"n\"}],\"tolerations\":null}}",
+		{ POD,
+		  "{\"spec\":{\"containers\":[{\"$patch\":\"replace\"},{\"name\":\"n\"}],\"tolerations\":"
+		  "null}}",
 		  "{\"spec\":{\"containers\":[{\"name\":\"n\"}]}}" },
 		{ POD, "{\"spec\":{\"$patch\":\"replace\",\"x\":1}}", "{\"spec\":{\"x\":1}}" },
 		{ POD, "{\"spec\":{\"$patch\":\"delete\"}}", "{}" },
-		{ POD, "{\"spec\":{\"containers\":[{\"image\":\"3\"}]}}", "containers: an item has no 'name'" },
-		{ "{\"s\":{\"type\":\"R\",\"rolling\":1}}", "{\"s\":{\"$retainKeys\":[\"type\"],\"type\":\"C\"}}", "{\"s\":{\"type\":\"C\"}}" },
-		{ "{\"finalizers\":[\"a\",\"b\"]}", "{\"finalizers\":[\"c\",\"a\"],\"$deleteFromPrimitiveList/finalizers\":[\"b\"]}",
+		{ POD, "{\"spec\":{\"containers\":[{\"image\":\"3\"}]}}",
+		  "containers: an item has no 'name'" },
+		{ "{\"s\":{\"type\":\"R\",\"rolling\":1}}",
+		  "{\"s\":{\"$retainKeys\":[\"type\"],\"type\":\"C\"}}", "{\"s\":{\"type\":\"C\"}}" },
+		{ "{\"finalizers\":[\"a\",\"b\"]}",
+		  "{\"finalizers\":[\"c\",\"a\"],\"$deleteFromPrimitiveList/finalizers\":[\"b\"]}",
 		  "{\"finalizers\":[\"a\",\"c\"]}" },
-		{ "{\"finalizers\":[\"a\",\"b\"]}", "{\"$deleteFromPrimitiveList/finalizers\":[\"b\"]}", "{\"finalizers\":[\"a\"]}" },
-		{ "{\"a\":{\"b\":1}}", "{\"a\":{\"c\":{\"d\":null,\"e\":1}}}", "{\"a\":{\"b\":1,\"c\":{\"e\":1}}}" },
+		{ "{\"finalizers\":[\"a\",\"b\"]}", "{\"$deleteFromPrimitiveList/finalizers\":[\"b\"]}",
+		  "{\"finalizers\":[\"a\"]}" },
+		{ "{\"a\":{\"b\":1}}", "{\"a\":{\"c\":{\"d\":null,\"e\":1}}}",
+		  "{\"a\":{\"b\":1,\"c\":{\"e\":1}}}" },
 		{ "{\"args\":[\"a\"]}", "{\"args\":[\"b\"]}", "{\"args\":[\"b\"]}" },
 		{ "{}", "[]", "expected object, got array" },
+		{ "{}", "{\"$patch\":\"delete\"}", "$patch: the whole cannot be deleted by a patch" },
 	};
 
 	assert_rows(patch_strategic, rows, ARRAY_LEN(rows));
