@@ -40,19 +40,50 @@ static bool is_absent(const json *node)
 	return !node || node->kind == JSON_NULL;
 }
 
-/* Members that were applied once and are no longer wanted; none is removed that is not there. */
-static err *removals(struct arena *arena, const json *last, const json *wanted, const json *live, json *patch)
+static err *set_null(struct arena *arena, json *patch, const char *key)
 {
 	json *null;
+
+	TRY(new_node(arena, JSON_NULL, &null));
+	return set_member(arena, patch, key, null);
+}
+
+/* Whether `live` has something that was not applied, however deep. */
+static bool has_more(const json *last, const json *live)
+{
+	if (!is_object(last) || !is_object(live))
+		return false;
+	for (size_t i = 0; i < live->object.count; i++) {
+		const json *applied = json_get(last, live->object.members[i].key);
+		if (is_absent(live->object.members[i].value))
+			continue;
+		if (is_absent(applied) || has_more(applied, live->object.members[i].value))
+			return true;
+	}
+	return false;
+}
+
+/* Members that were applied once and are no longer wanted; none is removed that is not there. Of an object in which others
+ * have set something, such as labels, only what was applied goes. */
+static err *removals(struct arena *arena, const json *last, const json *wanted, const json *live, json *patch)
+{
+	json *below;
 
 	if (!is_object(last))
 		return NULL;
 	for (size_t i = 0; i < last->object.count; i++) {
 		const char *key = last->object.members[i].key;
-		if (!is_absent(json_get(wanted, key)) || is_absent(json_get(live, key)))
+		const json *applied = last->object.members[i].value, *there = json_get(live, key);
+		if (!is_absent(json_get(wanted, key)) || is_absent(there))
 			continue;
-		TRY(new_node(arena, JSON_NULL, &null));
-		TRY(set_member(arena, patch, key, null));
+		if (!has_more(applied, there)) {
+			TRY(set_null(arena, patch, key));
+			continue;
+		}
+		TRY(new_node(arena, JSON_OBJECT, &below));
+		TRY(removals(arena, applied, NULL, there, below));
+		if (below->object.count > 0)
+			TRY(set_member(arena, patch, key, below));
 	}
 	return NULL;
 }
