@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/yaml.h"
@@ -121,11 +122,21 @@ err *manifest_parse(struct arena *arena, const char *name, const char *text, siz
 
 /* ---- where they come from ---- */
 
+/* A pipe that the caller names, as in `--file <(make-manifest)`; whoever writes there is waited for. */
+static err *read_pipe(const char *path, struct str *out)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_errno("open") : fd_read_all(fd, out);
+}
+
 static err *read_file(struct reading *r, const char *path)
 {
 	auto_str struct str text = STR_INIT(YAML_SIZE_MAX);
+	struct stat st;
+	bool pipe = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 
-	TRY(err_wrap(file_read(AT_FDCWD, path, &text), "manifest '%s'", path));
+	TRY(err_wrap(pipe ? read_pipe(path, &text) : file_read(AT_FDCWD, path, &text), "manifest '%s'", path));
 	return read_text(r, path, text.data, text.len);
 }
 
@@ -193,8 +204,15 @@ err *manifest_read(struct arena *arena, const struct strv *paths, struct manifes
 {
 	struct reading r = { .arena = arena };
 
-	for (size_t i = 0; i < paths->count; i++)
-		add_error(&r, read_path(&r, paths->items[i]));
+	for (size_t i = 0; i < paths->count; i++) {
+		size_t before = r.count + r.error_count;
+		err *e = read_path(&r, paths->items[i]);
+		/* A pipeline whose first part failed must not look like success. */
+		if (!e && r.count + r.error_count == before)
+			e = err_new(EINVAL, "no objects in %s",
+				    str_equal(paths->items[i], "-") ? "standard input" : paths->items[i]);
+		add_error(&r, e);
+	}
 	return finish(&r, ret);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,46 @@ static void test_every_wrong_path_is_told(void **state)
 	assert_err(manifest_read(arena, &paths, &m), expected.data);
 }
 
+static void test_a_path_without_objects_is_named(void **state)
+{
+	static const char *const texts[] = { "", "---\n", "# nothing\n", "apiVersion: v1\nkind: List\nitems: []\n" };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		auto_strv struct strv paths = STRV_INIT(8);
+		auto_str struct str expected = STR_INIT(4096);
+		struct manifest m = { 0 };
+		put("none.yaml", texts[i]);
+		put("some.yaml", NAMESPACE("eins"));
+		strv_addf(&paths, "%s/some.yaml", dir);
+		strv_addf(&paths, "%s/none.yaml", dir);
+		str_addf(&expected, "no objects in %s/none.yaml", dir);
+		assert_err(manifest_read(arena, &paths, &m), expected.data);
+	}
+}
+
+static void *write_pipe(void *path)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	IGNORE(fd_write_all(fd, NAMESPACE("eins"), strlen(NAMESPACE("eins"))));
+	return NULL;
+}
+
+static void test_a_pipe_is_read_to_its_end(void **state)
+{
+	(void)state;
+	auto_strv struct strv paths = STRV_INIT(8);
+	struct manifest m = { 0 };
+	pthread_t writer;
+
+	strv_addf(&paths, "%s/pipe", dir);
+	assert_int_equal(mkfifo(paths.items[0], 0600), 0);
+	assert_int_equal(pthread_create(&writer, NULL, write_pipe, paths.items[0]), 0);
+	assert_ok(manifest_read(arena, &paths, &m));
+	pthread_join(writer, NULL);
+	assert_int_equal(m.count, 1);
+}
+
 static void test_standard_input_is_a_dash(void **state)
 {
 	(void)state;
@@ -204,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_errors_of_all_documents_are_told_up_to_twenty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directories_are_read_in_the_order_of_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_wrong_path_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_path_without_objects_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_pipe_is_read_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_input_is_a_dash, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sorted_is_the_order_in_which_they_can_be_made, setup, teardown),
 	};
