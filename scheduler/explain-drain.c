@@ -32,7 +32,6 @@ static err *forecast_pod(struct drain *d, const struct pod *pod, struct drain_po
 	*ret = (struct drain_pod){ .namespace = pod->metadata.namespace, .name = pod->metadata.name };
 	place_remove(d->place, pod->metadata.uid);
 	moved.spec.node_name = NULL;
-	moved.metadata.deletion.nsec = 0;
 	if (claim) {
 		str_addf(&summary, "the data of claim '%s' is on '%s'", claim, d->node);
 	} else if (!meta_controller(&pod->metadata)) {
@@ -53,6 +52,10 @@ static bool add_pod(const struct entry *e, void *user)
 	struct drain *d = user;
 	const struct pod *pod = (const struct pod *)(const void *)e->object;
 
+	if (pod->metadata.deletion.nsec) { /* on its way out already, and whoever makes it anew has done so */
+		place_remove(d->place, pod->metadata.uid);
+		return true;
+	}
 	if (pod_is_over(pod) || d->forecast.pods.count == d->room)
 		return true;
 	d->error = forecast_pod(d, pod, &d->forecast.pods.items[d->forecast.pods.count]);

@@ -3,7 +3,7 @@
 #include "api/pod.h"
 #include "scheduler/scheduler.h"
 
-enum { REPORT_ARENA_MAX = 256 << 20, SENTENCE_MAX = 4096 };
+enum { REPORT_ARENA_MAX = 256 << 20, SENTENCE_MAX = 16384 };
 
 /* Why a node takes part in nothing: gone, or silent since a moment (0: unknown). False: it is there. */
 struct loss {
@@ -13,6 +13,9 @@ struct loss {
 bool report_lost(struct scheduler *s, const char *node, struct loss *ret);
 /* ", lost since 2026-11-24T08:00:00Z" or ", which is gone". */
 void report_say_loss(struct str *out, const struct loss *loss);
+/* What each container of a placed Pod waits for, or how it ended: "; container 'main' waits: ImagePullBackOff: ...";
+ * nothing when all is well. */
+void report_say_containers(const struct pod *pod, struct str *out);
 
 /* What keeps a Pod's claims from being used: "claim 'x' is not there"; "" when nothing does. */
 void binder_claims_trouble(struct scheduler *s, const struct pod *pod, struct str *out);

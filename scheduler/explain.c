@@ -168,6 +168,7 @@ static void say_bound(struct scheduler *s, const struct pod *pod, struct str *ou
 
 	if (pod_is_over(pod)) {
 		str_addf(out, "has ended on '%s'", node);
+		report_say_containers(pod, out);
 		return;
 	}
 	if (report_lost(s, node, &loss)) {
@@ -186,6 +187,7 @@ static void say_bound(struct scheduler *s, const struct pod *pod, struct str *ou
 		str_addf(out, "runs on '%s', but is not ready", node);
 	else
 		str_addf(out, "is being started on '%s'", node);
+	report_say_containers(pod, out);
 }
 
 static void say_waiting(struct scheduler *s, const struct pod *pod, const char *claim_node,

@@ -102,11 +102,12 @@ static err *list_pods(struct cluster *c, struct arena *arena, const char *node, 
 	return api_list(c->client, arena, &kinds[KIND_POD], NULL, &query, ret);
 }
 
-/* A Pod without an owner is nobody's to make anew. */
+/* A Pod without an owner is nobody's to make anew; one that is being deleted is not to be made anew. */
 static err *check_owners(const struct object_list *pods, const char *node)
 {
 	for (size_t i = 0; i < pods->count; i++)
-		if (!meta_controller(&pods->items[i]->metadata) && !pod_is_over((const struct pod *)pods->items[i]))
+		if (!meta_controller(&pods->items[i]->metadata) && !pods->items[i]->metadata.deletion.nsec &&
+		    !pod_is_over((const struct pod *)pods->items[i]))
 			return err_hint(err_new(EBUSY, "drain node '%s': nobody would make pod '%s' anew", node,
 						pods->items[i]->metadata.name),
 					"Add --force to end it all the same.");

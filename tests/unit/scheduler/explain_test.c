@@ -50,6 +50,52 @@ static void test_a_pod_that_runs_says_where(void **state)
 			 "\"summary\":\"runs on 'a'\"," BOTH);
 }
 
+/* Only the sentence. */
+static const char *summary(struct cluster *c, const char *pod)
+{
+	auto_str struct str out = STR_INIT(1 << 20);
+	json *tree = NULL;
+
+	assert_ok(explain_pod(&c->s, entry(c, KIND_POD, pod), &out));
+	assert_ok(json_parse(c->a, "answer", arena_strdup(c->a, out.data), out.len, &tree));
+	return json_get_string(tree, "summary");
+}
+
+static void test_a_placed_pod_says_what_its_containers_wait_for(void **state)
+{
+	struct cluster *c = *state;
+	auto_str struct str patch = STR_INIT(1 << 16);
+
+	cluster_node(c, "a", "1", "1Gi", "");
+	cluster_pod(c, "web", "600m", "1Mi");
+	cluster_bound(c, "web");
+#define CONTAINER(members) "{\"status\":{\"containerStatuses\":[{\"name\":\"main\"," members "}]}}"
+	cluster_patch(c, KIND_POD, "web", "status",
+		      CONTAINER("\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such host\"}}"));
+	assert_string_equal(summary(c, "web"),
+			    "is being started on 'a'; container 'main' waits: ImagePullBackOff: no such host");
+#define LAST "\"terminated\":{\"exitCode\":3,\"reason\":\"Error\",\"finishedAt\":\"2026-11-24T08:00:00Z\"}"
+	cluster_patch(c, KIND_POD, "web", "status",
+		      CONTAINER("\"restartCount\":4,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}},"
+				"\"lastState\":{" LAST "}"));
+	assert_string_equal(summary(c, "web"), "is being started on 'a'; container 'main' waits: CrashLoopBackOff, restarted 4 "
+					       "times, before it ended with 3 (Error) at 2026-11-24T08:00:00Z");
+	cluster_patch(c, KIND_POD, "web", "status",
+		      CONTAINER("\"restartCount\":1,\"state\":{\"running\":{}},\"lastState\":{\"terminated\":{"
+				"\"exitCode\":137,\"signal\":9,\"reason\":\"OOMKilled\"}}"));
+	assert_string_equal(summary(c, "web"), "is being started on 'a'; container 'main' runs, restarted once, before it "
+					       "ended by signal 9 (OOMKilled)");
+	/* A message of any length is cut, and not in the middle of a character. */
+	str_add(&patch, "{\"status\":{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"x");
+	for (int i = 0; i < 1000; i++)
+		str_add(&patch, "\u00e4");
+	str_add(&patch, "\",\"containerStatuses\":null}}");
+	cluster_patch(c, KIND_POD, "web", "status", patch.data);
+	const char *told = summary(c, "web");
+	assert_int_equal(strlen(told), strlen("has ended on 'a'; Evicted: x...") + 398);
+	assert_true(str_ends_with(told, "\u00e4..."));
+}
+
 #define PENDING(summary, nodes, help)                                                                                 \
 	"{\"namespace\":\"default\",\"name\":\"web\",\"phase\":\"Pending\",\"summary\":\"" summary "\",\"nodes\":["    \
 	nodes "],\"help\":\"" help "\"}"
@@ -308,11 +354,30 @@ static void test_a_drain_forecasts_each_pod(void **state)
 	assert_string_equal(cluster_node_of(c, "one"), "a");
 }
 
+static void test_a_drain_leaves_out_what_is_on_its_way_out(void **state)
+{
+	struct cluster *c = *state;
+	auto_str struct str out = STR_INIT(1 << 20);
+	const struct write w = { .done = cluster_answer, .user = c };
+	const int64_t grace = 30;
+	const struct delete_options how = { .grace = &grace };
+
+	cluster_node(c, "a", "2", "1Gi", "");
+	cluster_pod(c, "alone", "400m", "1Mi");
+	cluster_bound(c, "alone");
+	assert_ok(objects_delete(c->s.objects, &kinds[KIND_POD], "default", "alone", &how, &w));
+	cluster_wait(c);
+	assert_true(cluster_get_pod(c, "alone")->metadata.deletion.nsec > 0);
+	assert_ok(explain_drain(&c->s, "a", &out));
+	assert_string_equal(out.data, "{\"node\":\"a\",\"fits\":true}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, cluster_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_pod_that_runs_says_where),
+		TEST(test_a_placed_pod_says_what_its_containers_wait_for),
 		TEST(test_a_pod_that_waits_says_why_and_what_would_help),
 		TEST(test_a_cordon_is_the_first_thing_to_lift),
 		TEST(test_where_one_change_is_not_enough_another_node_is_described),
@@ -324,6 +389,7 @@ int main(void)
 		TEST(test_a_plan_knows_the_claims_that_it_brings),
 		TEST(test_a_plan_of_a_wrong_manifest_names_the_field),
 		TEST(test_a_drain_forecasts_each_pod),
+		TEST(test_a_drain_leaves_out_what_is_on_its_way_out),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
