@@ -78,3 +78,73 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); time.s
 	[[ ${stderr_lines[0]} == "error: stube-scheduler ended at once (status 1): "*"in use"* ]]
 	[ -z "$(programs)" ]
 }
+
+# The pid of one of the two, by what `up` noted.
+pid_of() { jq .pid "$STUBE_RUN/up/stube-$1/running.json"; }
+kill_agent() {
+	local pid
+	pid=$(pid_of agent)
+	kill -KILL "$pid"
+	gone "$pid"
+}
+# Somebody else listens on an address.
+hold() {
+	/usr/bin/python3 -c 'import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print("held", flush=True); time.sleep(120)' "${1#*:}" > "$WORK/held" 3>&- &
+	HOLDER=$!
+	eventually grep -q held "$WORK/held"
+}
+
+@test "an agent that died is not taken for one that runs, although its node is ready still" {
+	up
+	kill_agent
+	taken=127.0.0.1:$(free_port)
+	hold "$taken"
+	AGENT_LISTEN=$taken run --separate-stderr up
+	kill $HOLDER
+	echo "$output / $stderr"
+	[ "$status" = 1 ]
+	[ -z "$output" ]
+	[[ ${stderr_lines[0]} == "error: stube-agent ended at once (status 1): "*"in use"* ]]
+	up
+	stube down --name here
+}
+
+@test "down ends services also when their agent, or both programs, are not there" {
+	up
+	cluster_image
+	deployment_manifest web 1 "$SLEEPER" | stube apply --file - --wait --timeout 30
+	kill_agent
+	[ -n "$(cluster_monitors)" ]
+	[ "$(stube down --name here | tail -1)" = 'node/here is down' ]
+	[ -z "$(cluster_monitors)" ]
+	[ -z "$(programs)" ]
+	up
+	stube rollout status web --timeout 30
+	stube down --name here --keep-services
+	[ -n "$(cluster_monitors)" ]
+	[ "$(stube down --name here | tail -1)" = 'node/here is down' ]
+	[ -z "$(cluster_monitors)" ]
+	[ -z "$(programs)" ]
+}
+
+@test "down names the services that still run when their agent cannot be started" {
+	up
+	cluster_image
+	pod_manifest alone "$SLEEPER" | stube apply --file -
+	running() { [ "$(stube get pod alone --output json | jq -r .status.phase)" = Running ]; }
+	eventually running
+	kill_agent
+	hold "$AGENT_LISTEN"
+	run --separate-stderr stube down --name here
+	kill $HOLDER
+	echo "$output / $stderr"
+	[ "$status" = 1 ]
+	[ -z "$output" ]
+	[[ ${stderr_lines[0]} == "error: end the services: services still run: default/alone: stube-agent ended at once"* ]]
+	[[ ${stderr_lines[1]} == *'`stube up`'* ]]
+	[ -n "$(cluster_monitors)" ]
+	wait $HOLDER || true
+	stube down --name here
+	[ -z "$(cluster_monitors)" ]
+}
