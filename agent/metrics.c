@@ -11,8 +11,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "net/pki-terms.h"
 
 enum { SEEN_MAX = 4096, PROCESSES_MAX = 4096 };
+#define TERMS_EVERY (3600 * (int64_t)NSEC_PER_SEC)
 #define PART_MAX ((size_t)16 << 20)
 
 static const double start_bounds[] = { 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600 };
@@ -29,7 +31,23 @@ struct metrics {
 	uint64_t start_buckets[ARRAY_LEN(start_bounds)], start_count;
 	double start_sum;
 	uint64_t execs, exec_failures;
+	struct pki_terms terms;
+	struct loop_source *daily;
 };
+
+static void look_at_terms(void *user)
+{
+	struct metrics *m = user;
+
+	pki_terms_look(&m->terms);
+	IGNORE(loop_timer_set(m->daily, clock_boot() + TERMS_EVERY));
+}
+
+void metrics_certificates(struct metrics *m, const struct api_config *c)
+{
+	if (c->cert)
+		pki_terms_set(&m->terms, c->cert, c->ca);
+}
 
 err *metrics_new(struct node_agent *agent, struct metrics **ret)
 {
@@ -43,6 +61,12 @@ err *metrics_new(struct node_agent *agent, struct metrics **ret)
 		free(m);
 		return err_oom();
 	}
+	metrics_certificates(m, &agent->options->api);
+	err *e = loop_timer(agent->loop, clock_boot() + TERMS_EVERY, look_at_terms, m, &m->daily);
+	if (e) {
+		metrics_free(m);
+		return e;
+	}
 	*ret = m;
 	return NULL;
 }
@@ -53,6 +77,7 @@ void metrics_free(struct metrics *m)
 		return;
 	for (size_t i = 0; i < m->seen_count; i++)
 		free(m->seen[i].uid);
+	loop_source_free(m->daily);
 	free(m->seen);
 	free(m);
 }
@@ -404,5 +429,6 @@ void metrics_write(struct metrics *m, struct str *out)
 	write_starts(m, out);
 	write_operations(m, &c, out);
 	write_agent(m, &c, out);
+	pki_terms_write(&m->terms, out);
 	write_process(m, out);
 }

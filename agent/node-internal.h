@@ -172,6 +172,8 @@ struct metrics;
 err *metrics_new(struct node_agent *agent, struct metrics **ret) MUST_CHECK;
 void metrics_free(struct metrics *m);
 void metrics_write(struct metrics *m, struct str *out);
+/* New ones were read. */
+void metrics_certificates(struct metrics *m, const struct api_config *c);
 /* A Pod was seen for the first time, runs, is gone. */
 void metrics_seen(struct metrics *m, const char *uid);
 void metrics_running(struct metrics *m, const char *uid);

@@ -388,6 +388,7 @@ uint16_t serve_port(const struct serve *s)
 
 void serve_config(struct serve *s, const struct api_config *c)
 {
+	metrics_certificates(s->agent->metrics, c);
 	if (!s->listeners[DOOR_TLS].server || !c->cert || !c->key || !c->ca)
 		return;
 	auto_err err *e = server_set_tls(s->listeners[DOOR_TLS].server, c->cert, c->key, c->ca);

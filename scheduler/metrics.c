@@ -264,6 +264,7 @@ void metrics_write(struct metrics *m, struct str *out)
 	write_placements(m, out);
 	write_objects(m->s, out);
 	write_store(m->s, out);
+	pki_terms_write(&m->s->terms, out);
 	write_process(m, out);
 }
 

@@ -98,6 +98,7 @@ static err *serve_tls(struct scheduler *s, unsigned connections)
 	o.cert = pem.cert.data;
 	o.key = pem.key.data;
 	o.client_ca = options->client_ca ? pem.client_ca.data : NULL;
+	pki_terms_set(&s->terms, o.cert, o.client_ca);
 	TRY(server_new(s->loop, &o, &s->servers[SERVER_TLS]));
 	log_port(s->servers[SERVER_TLS], options->listen);
 	return NULL;

@@ -1,6 +1,7 @@
 /* scheduler/scheduler.h: the control plane as a whole: what cmd/stube-scheduler starts, and what its parts share. */
 #pragma once
 #include "net/loop.h"
+#include "net/pki-terms.h"
 #include "net/server.h"
 #include "scheduler/cache.h"
 #include "scheduler/objects.h"
@@ -33,6 +34,7 @@ struct scheduler {
 	struct collector *collector;
 	struct metrics *metrics;
 	struct ration *ration; /* of the Events that nodes make */
+	struct pki_terms terms; /* of the certificates in use: scheduler/tls.c */
 };
 
 /* Open everything, serve until SIGTERM or SIGINT, close. */

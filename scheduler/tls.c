@@ -13,11 +13,12 @@
 #include "scheduler/scheduler-internal.h"
 
 enum { PEM_MAX = 1 << 20, SETTLE_MSEC = 200 };
+#define TERMS_EVERY (3600 * (int64_t)NSEC_PER_SEC)
 
 struct tls {
 	struct scheduler *s;
 	int fd;
-	struct loop_source *io, *timer;
+	struct loop_source *io, *timer, *daily;
 };
 
 void pem_done(struct pem *p)
@@ -56,6 +57,7 @@ void tls_reload(struct scheduler *s)
 		log_err(e);
 	} else {
 		log_info("certificates read", "certificate", s->options->cert, NULL);
+		pki_terms_set(&s->terms, pem.cert.data, s->options->client_ca ? pem.client_ca.data : NULL);
 	}
 }
 
@@ -64,6 +66,14 @@ static void on_settled(void *user)
 	const struct tls *t = user;
 
 	tls_reload(t->s);
+}
+
+static void on_daily(void *user)
+{
+	const struct tls *t = user;
+
+	pki_terms_look(&t->s->terms);
+	IGNORE(loop_timer_set(t->daily, clock_boot() + TERMS_EVERY));
 }
 
 static void on_inotify(uint32_t events, void *user)
@@ -109,6 +119,7 @@ static err *begin(struct tls *t)
 	TRY(watch_folder(t, o->key));
 	TRY(watch_folder(t, o->client_ca));
 	TRY(loop_timer(t->s->loop, 0, on_settled, t, &t->timer));
+	TRY(loop_timer(t->s->loop, clock_boot() + TERMS_EVERY, on_daily, t, &t->daily));
 	return loop_io(t->s->loop, t->fd, EPOLLIN, on_inotify, t, &t->io);
 }
 
@@ -135,6 +146,7 @@ void tls_free(struct tls *t)
 		return;
 	loop_source_free(t->io);
 	loop_source_free(t->timer);
+	loop_source_free(t->daily);
 	fd_close(t->fd);
 	free(t);
 }
