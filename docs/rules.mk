@@ -14,7 +14,7 @@ man: $(MAN)
 completion: $(COMPLETION)
 
 # Units for the service manager, with this prefix in them.
-UNITS := stube-scheduler.service stube-agent.service
+UNITS := stube-scheduler.service stube-agent.service stube-pki-renew.service stube-pki-renew.timer
 LIBDIR ?= $(PREFIX)/lib
 build/systemd/%: packaging/% Makefile docs/rules.mk
 	@mkdir -p $(@D)

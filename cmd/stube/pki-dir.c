@@ -112,5 +112,6 @@ err *pki_dir_issue(struct arena *arena, int dir_fd, const struct pki_order *orde
 		*ret_file = order->file;
 	else
 		TRY_ALLOC(arena, *ret_file, arena_printf(arena, "%s-%s.conf", role->stem, order->name));
-	return pki_dir_write_config(arena, dir_fd, *ret_file, order->server, order->name, &pair);
+	TRY(pki_dir_write_config(arena, dir_fd, *ret_file, order->server, order->name, &pair));
+	return (*ret_file)[0] == '/' ? pki_held_note(arena, dir_fd, *ret_file, order->role, request.name, pair.cert) : NULL;
 }

@@ -1,12 +1,9 @@
 /* cmd/stube/pki.c: stube pki: the certificates of a cluster, as files in one folder. */
 #include "cmd/stube/pki.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/place.h"
@@ -56,7 +53,6 @@ static const struct cli_option list_options[] = {
 
 #define HOUR            (3600 * (int64_t)NSEC_PER_SEC)
 #define DEFAULT_DIR     "/etc/stube/pki"
-#define FILES_MAX       4096
 
 static void defaults(void *args)
 {
@@ -64,7 +60,7 @@ static void defaults(void *args)
 
 	a->dir = DEFAULT_DIR;
 	a->lifetime = PKI_LIFETIME;
-	a->before = 720 * HOUR;
+	a->before = PKI_RENEW_BEFORE;
 }
 
 static void init_defaults(void *args)
@@ -114,7 +110,7 @@ static err *issue_run(const struct cli_context *c, int *ret_status)
 		if (a->out) { /* the folder is another: relative names are the caller's */
 			if (a->out[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 				return err_errno("find this folder");
-			snprintf(absolute, sizeof(absolute), "%.2000s/%.2000s", a->out[0] == '/' ? "" : cwd, a->out);
+			snprintf(absolute, sizeof(absolute), "%.2000s%s%.2000s", cwd, *cwd ? "/" : "", a->out);
 			order.file = absolute;
 		}
 		TRY(arena_new(4 << 20, &arena));
@@ -144,89 +140,33 @@ static err *init_run(const struct cli_context *c, int *ret_status)
 
 /* ---- what is there ---- */
 
-struct held {
-	const char *file;
-	struct pki_info info;
-	struct api_config config; /* of a .conf */
-	bool is_config;
-};
-
-static err *read_held(struct arena *arena, int dir_fd, const char *file, struct held *ret)
-{
-	const char *text, *cert;
-
-	*ret = (struct held){ .file = file, .is_config = str_ends_with(file, ".conf") };
-	TRY(pki_dir_read(arena, dir_fd, file, &text));
-	cert = text;
-	if (ret->is_config) {
-		TRY(api_config_parse(arena, file, text, strlen(text), dir_fd, &ret->config));
-		cert = ret->config.cert;
-	}
-	if (!cert)
-		return err_new(EINVAL, "'%s': no client certificate in it", file);
-	return err_wrap(pki_read(arena, cert, &ret->info), "'%s'", file);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static err *list_names(struct arena *arena, int dir_fd, const char ***ret, size_t *ret_count)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	err *e = NULL;
-
-	if (!dir) {
-		fd_close(fd);
-		return err_errno("list the folder");
-	}
-	*ret_count = 0;
-	*ret = (const char **)arena_array(arena, FILES_MAX, sizeof(**ret));
-	if (!*ret)
-		e = arena_error(arena);
-	for (struct dirent *entry; !e && (entry = readdir(dir));) {
-		if (!str_ends_with(entry->d_name, ".crt") && !str_ends_with(entry->d_name, ".conf"))
-			continue;
-		if (*ret_count == FILES_MAX) {
-			e = err_new(E2BIG, "more than %d certificates", FILES_MAX);
-			break;
-		}
-		(*ret)[*ret_count] = arena_strdup(arena, entry->d_name);
-		if (!(*ret)[(*ret_count)++])
-			e = arena_error(arena);
-	}
-	closedir(dir);
-	if (!e)
-		qsort(*ret, *ret_count, sizeof(**ret), by_name);
-	return e;
-}
-
-static const char *role_word(const struct held *h)
-{
-	if (h->info.authority)
-		return "authority";
-	for (size_t i = 0; i < PKI_ROLE_COUNT; i++)
-		if (h->info.groups[0] ? str_equal(h->info.groups[0], pki_roles[i].groups[0]) : !pki_roles[i].groups[0])
-			return pki_roles[i].word;
-	return "-";
-}
-
-static void list_json(struct json_writer *w, const struct held *h, const char *ends)
+static void list_json(struct json_writer *w, const struct pki_held *h, const char *ends)
 {
 	json_begin_object(w);
 	json_member_string(w, "file", h->file);
-	json_member_string(w, "role", role_word(h));
+	json_member_string(w, "role", pki_held_role(h));
 	json_member_string(w, "name", h->info.name);
 	json_member_string(w, "serial", h->info.serial);
 	json_member_string(w, "notAfter", ends);
+	json_key(w, "expired");
+	json_bool(w, h->info.ends <= clock_real());
 	json_key(w, "addresses");
 	json_begin_array(w);
 	for (size_t i = 0; h->info.addresses && h->info.addresses[i]; i++)
 		json_string(w, h->info.addresses[i]);
 	json_end_array(w);
 	json_end_object(w);
+}
+
+/* "EXPIRED" is what nobody must overlook. */
+static const char *days_text(const struct pki_held *h, char *buf, size_t size)
+{
+	int64_t left = h->info.ends - clock_real();
+
+	if (left <= 0)
+		return "EXPIRED";
+	snprintf(buf, size, "%lld", (long long)(left / (24 * HOUR)));
+	return buf;
 }
 
 static err *list_run(const struct cli_context *c, int *ret_status)
@@ -239,23 +179,21 @@ static err *list_run(const struct cli_context *c, int *ret_status)
 	struct json_writer w = JSON_WRITER(&out, 2);
 	auto_close int dir = -1;
 	char ends[CLOCK_TEXT_MAX], days[32];
-	const char **names;
-	struct held held;
+	struct pki_held *held;
 	size_t count;
 
 	(void)ret_status;
 	TRY(arena_new(256 << 20, &arena));
 	TRY(pki_dir_open(a->dir, false, &dir));
-	TRY(list_names(arena, dir, &names, &count));
+	TRY(err_wrap(pki_held_list(arena, dir, &held, &count), "'%s'", a->dir));
 	TRY(cli_table_new(headings, &table));
 	json_begin_array(&w);
 	for (size_t i = 0; i < count; i++) {
-		TRY(err_wrap(read_held(arena, dir, names[i], &held), "'%s'", a->dir));
-		clock_text(held.info.ends, false, ends);
-		snprintf(days, sizeof(days), "%lld", (long long)((held.info.ends - clock_real()) / (24 * HOUR)));
-		const char *const cells[] = { held.file, role_word(&held), held.info.name, ends, days };
+		clock_text(held[i].info.ends, false, ends);
+		const char *const cells[] = { held[i].file, pki_held_role(&held[i]), held[i].info.name, ends,
+					      days_text(&held[i], days, sizeof(days)) };
 		cli_table_row(table, cells);
-		list_json(&w, &held, ends);
+		list_json(&w, &held[i], ends);
 	}
 	json_end_array(&w);
 	if (!str_equal(a->output, "json"))
@@ -265,52 +203,63 @@ static err *list_run(const struct cli_context *c, int *ret_status)
 	return NULL;
 }
 
-/* ---- renewing: the same certificate with a new key and new dates ---- */
+/* ---- renewing ---- */
 
-static err *renew_one(struct arena *arena, int dir_fd, const struct pki_pair *authority, const struct held *h, int64_t lifetime)
+static void file_path(const struct pki_args *a, const char *file, struct str *out)
 {
-	struct pki_request request = {
-		.name = h->info.name, .groups = h->info.groups, .addresses = h->info.addresses, .server = h->info.server,
-		.client = h->info.client, .lifetime = lifetime,
-	};
-	struct pki_pair pair;
-	char stem[NAME_MAX];
-
-	TRY(pki_issue(arena, authority, &request, &pair));
-	if (h->is_config)
-		return pki_dir_write_config(arena, dir_fd, h->file, h->config.server, h->config.name, &pair);
-	snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(h->file) - strlen(".crt")), h->file);
-	return pki_dir_write(dir_fd, stem, &pair);
+	str_addf(out, "%s%s%s", file[0] == '/' ? "" : a->dir, file[0] == '/' ? "" : "/", file);
 }
 
+static bool is_wanted(const struct pki_args *a, const struct cli_context *c, const struct pki_held *h)
+{
+	if (str_equal(h->file, "ca.crt"))
+		return false;
+	for (size_t i = 0; i < c->operand_count; i++)
+		if (str_equal(c->operands[i], h->file))
+			return true;
+	return c->operand_count == 0 && (a->all || h->info.ends - clock_real() <= a->before);
+}
+
+static bool is_held(const struct pki_held *held, size_t count, const char *file)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_equal(held[i].file, file))
+			return true;
+	return false;
+}
+
+/* One that cannot be renewed keeps none of the others from it. */
 static err *renew_run(const struct cli_context *c, int *ret_status)
 {
 	const struct pki_args *a = c->args;
 	auto_arena struct arena *arena = NULL;
 	auto_close int dir = -1;
 	struct pki_pair authority;
-	const char **names;
-	struct held held;
+	struct pki_held *held;
+	err *errors = NULL;
 	size_t count;
 
 	(void)ret_status;
 	TRY(arena_new(256 << 20, &arena));
 	TRY(pki_dir_open(a->dir, false, &dir));
 	TRY(err_wrap(pki_dir_pair(arena, dir, "ca", &authority), "'%s': the authority", a->dir));
-	TRY(list_names(arena, dir, &names, &count));
+	TRY(err_wrap(pki_held_list(arena, dir, &held, &count), "'%s'", a->dir));
+	for (size_t i = 0; i < c->operand_count; i++)
+		if (!is_held(held, count, c->operands[i]))
+			return err_hint(err_new(ENOENT, "'%s': no certificate of this authority", c->operands[i]),
+					"`stube pki list` names them.");
 	for (size_t i = 0; i < count; i++) {
-		bool named = c->operand_count == 0;
-		for (size_t j = 0; j < c->operand_count; j++)
-			named |= str_equal(c->operands[j], names[i]);
-		if (!named || str_equal(names[i], "ca.crt"))
+		auto_str struct str path = STR_INIT(2 * PATH_MAX);
+		if (!is_wanted(a, c, &held[i]))
 			continue;
-		TRY(err_wrap(read_held(arena, dir, names[i], &held), "'%s'", a->dir));
-		if (!a->all && c->operand_count == 0 && held.info.ends - clock_real() > a->before)
-			continue;
-		TRY(err_wrap(renew_one(arena, dir, &authority, &held, a->lifetime), "renew '%s/%s'", a->dir, names[i]));
-		printf("%s/%s\n", a->dir, names[i]);
+		file_path(a, held[i].file, &path);
+		err *e = pki_held_renew(arena, dir, &authority, &held[i], a->lifetime);
+		if (e)
+			errors = err_beside(errors, err_wrap(e, "renew '%s'", path.data));
+		else
+			printf("%s\n", path.data);
 	}
-	return NULL;
+	return errors;
 }
 
 static const struct cli_command cmd_init = {
@@ -348,7 +297,7 @@ static const struct cli_command cmd_renew = {
 	.summary = "Renew certificates that end soon, or these",
 	.example = "stube pki renew\nstube pki renew node-state-1.conf",
 	.notes = "Names, addresses and rights stay; key and dates are new. Schedulers and agents take renewed files by\n"
-		 "themselves. FILEs are names in the folder. The authority itself is never renewed here.",
+		 "themselves. FILEs are as `stube pki list` names them. The authority itself is never renewed here.",
 	.options = renew_options,
 	.args_size = sizeof(struct pki_args),
 	.defaults = defaults,

@@ -50,14 +50,19 @@ static void defaults(void *args)
 
 /* ---- certificates ---- */
 
-static err *issue_missing(struct home *h, int dir_fd, const char *file, const struct pki_order *order)
+/* Made when it is missing, and renewed in time: who runs `stube up` now and then has nothing else to do. */
+static err *keep(struct home *h, int dir_fd, const char *file, const struct pki_order *order)
 {
 	struct stat st;
 	const char *made;
+	bool renewed;
 
-	if (fstatat(dir_fd, file, &st, 0) == 0)
-		return NULL;
-	return pki_dir_issue(h->arena, dir_fd, order, &made);
+	if (fstatat(dir_fd, file, &st, 0) < 0)
+		return pki_dir_issue(h->arena, dir_fd, order, &made);
+	TRY(pki_held_keep(h->arena, dir_fd, file, &renewed));
+	if (renewed)
+		fprintf(stderr, "'%s/%s' is renewed\n", h->pki, file);
+	return NULL;
 }
 
 /* "HOST:PORT" without the port and brackets. */
@@ -90,13 +95,13 @@ static err *make_pki(struct home *h, const struct up_args *a)
 		TRY(pki_dir_init(h->arena, dir, PKI_AUTHORITY_LIFETIME));
 	const char *const api_names[] = { api_host, "localhost", h->node, "127.0.0.1", NULL };
 	const char *const node_names[] = { agent_host, "localhost", h->node, "127.0.0.1", NULL };
-	TRY(issue_missing(h, dir, "scheduler.crt",
+	TRY(keep(h, dir, "scheduler.crt",
 			  &(struct pki_order){ .role = PKI_SCHEDULER, .name = "scheduler", .addresses = api_names }));
 	const char *file;
 	TRY_ALLOC(h->arena, file, arena_printf(h->arena, "node-%s.conf", h->node));
-	TRY(issue_missing(h, dir, file,
+	TRY(keep(h, dir, file,
 			  &(struct pki_order){ .role = PKI_NODE, .name = h->node, .addresses = node_names, .server = server }));
-	return issue_missing(h, dir, "admin-admin.conf",
+	return keep(h, dir, "admin-admin.conf",
 			     &(struct pki_order){ .role = PKI_ADMIN, .name = "admin", .server = server });
 }
 
@@ -255,8 +260,8 @@ const struct cli_command cmd_up = {
 	.group = "Commands for a cluster",
 	.summary = "Start a cluster on this machine: one scheduler, one agent",
 	.example = "stube up\nstube apply --file portal.yaml --wait",
-	.notes = "Certificates are made at the first start; what runs already stays as it is. All of it lies below\n"
-		 "/var/lib/stube and /run/stube. Machines with systemd have units for the same two programs, for\n"
+	.notes = "Certificates are made at the first start, and renewed when they end within thirty days;\n"
+		 "what runs already stays as it is. All of it lies below /var/lib/stube and /run/stube. Machines with systemd have units for the same two programs, for\n"
 		 "clusters of many machines: stube-scheduler.service and stube-agent.service.",
 	.options = up_options,
 	.args_size = sizeof(struct up_args),

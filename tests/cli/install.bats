@@ -20,6 +20,7 @@ teardown_file() { rm -rf "$INSTALLED"; }
 	done
 	[ -s opt/stube/lib/systemd/system/stube-scheduler.service ]
 	[ -s opt/stube/lib/systemd/system/stube-agent.service ]
+	[ -s opt/stube/lib/systemd/system/stube-pki-renew.timer ]
 	[ -s opt/stube/lib/sysusers.d/stube.conf ]
 	[ -s opt/stube/lib/tmpfiles.d/stube.conf ]
 	[ "$(ls)" = "etc
@@ -71,15 +72,15 @@ opt" ]
 @test "systemd finds no fault with the units" {
 	local unit
 	command -v systemd-analyze > /dev/null || skip 'systemd-analyze is not here'
-	for unit in scheduler agent; do
+	for unit in scheduler.service agent.service pki-renew.service pki-renew.timer; do
 		# Its programs are checked where they will be: here they are where they were installed to.
-		sed "s|/opt/stube/bin|$INSTALLED/opt/stube/bin|" "$INSTALLED/opt/stube/lib/systemd/system/stube-$unit.service" > "$INSTALLED/stube-$unit.service"
-		run systemd-analyze verify --man=no "$INSTALLED/stube-$unit.service"
-		rm "$INSTALLED/stube-$unit.service"
+		sed "s|/opt/stube/bin|$INSTALLED/opt/stube/bin|" "$INSTALLED/opt/stube/lib/systemd/system/stube-$unit" > "$INSTALLED/stube-$unit"
+		run systemd-analyze verify --man=no "$INSTALLED/stube-$unit"
 		echo "$output"
 		[ "$status" = 0 ]
 		[ -z "$output" ]
 	done
+	rm "$INSTALLED"/stube-*.{service,timer} # only now: a timer wants its service beside it
 }
 
 @test "the scheduler's unit is closed; the agent's makes no mount namespace and leaves containers running" {

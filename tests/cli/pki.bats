@@ -97,3 +97,47 @@ scheduler.crt scheduler scheduler' ]
 	[ "$status" = 1 ]
 	[[ ${stderr_lines[0]} == "error: open the folder of certificates '$WORK/none': "* ]]
 }
+
+@test "what was issued elsewhere is listed and renewed like the rest" {
+	cd "$WORK"
+	[ "$(issue admin erika --server https://10.0.0.1:6443 --out erika.conf --lifetime 240h)" = "$WORK/erika.conf" ]
+	issue viewer max --server https://10.0.0.1:6443 --out "$WORK/max.conf" --lifetime 240h
+	issue viewer max --server https://10.0.0.1:6443 --out "$WORK/max.conf" --lifetime 240h
+	[ "$("$BIN/stube" pki list --dir "$PKI" --output json | jq -r '.[] | "\(.file) \(.role) \(.name)"')" = "ca.crt authority stube
+$WORK/erika.conf admin erika
+$WORK/max.conf viewer max" ]
+	before=$(cert_of erika.conf)
+	mv max.conf carried-away.conf
+	run --separate-stderr "$BIN/stube" pki renew --dir "$PKI"
+	[ "$status" = 1 ]
+	[ "$output" = "$WORK/erika.conf" ]
+	[ "${stderr_lines[0]}" = "error: renew '$WORK/max.conf': it is not there any more" ]
+	[ "$(cert_of erika.conf)" != "$before" ]
+	cert_of erika.conf > new.crt
+	openssl x509 -in new.crt -noout -checkend $((300 * 86400))
+	# What is not there any more is known all the same.
+	"$BIN/stube" pki list --dir "$PKI" | grep -q "^$WORK/max.conf *viewer *max .* 9$"
+	[ "$("$BIN/stube" pki list --dir "$PKI" | grep -c "^$WORK/erika.conf .* 36[0-9]$")" = 1 ]
+}
+
+@test "a new key is not put where another user has a say" {
+	[ "$(id -u)" = 0 ] || skip 'only root can give a file away'
+	issue admin erika --server https://10.0.0.1:6443 --out "$WORK/erika.conf" --lifetime 240h
+	chown 65534 "$WORK/erika.conf"
+	run --separate-stderr "$BIN/stube" pki renew --dir "$PKI"
+	[ "$status" = 1 ]
+	[ "${stderr_lines[0]}" = "error: renew '$WORK/erika.conf': it belongs to another user" ]
+}
+
+@test "an expired certificate is shown as such, and a name that nobody issued is told" {
+	issue admin erika --server https://10.0.0.1:6443 --lifetime 1s
+	expired() { "$BIN/stube" pki list --dir "$PKI" | grep -q '^admin-erika.conf .* EXPIRED$'; }
+	for ((i = 0; i < 100; i++)); do expired && break; sleep 0.1; done
+	expired
+	[ "$("$BIN/stube" pki list --dir "$PKI" --output json | jq -c '[.[] | .expired]')" = '[true,false]' ]
+	run --separate-stderr "$BIN/stube" pki renew --dir "$PKI" nobody.conf
+	[ "$status" = 1 ]
+	[ "${stderr_lines[0]}" = "error: 'nobody.conf': no certificate of this authority" ]
+	[ "$("$BIN/stube" pki renew --dir "$PKI")" = "$PKI/admin-erika.conf" ]
+	! expired
+}

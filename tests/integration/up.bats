@@ -148,3 +148,41 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print(
 	stube down --name here
 	[ -z "$(cluster_monitors)" ]
 }
+
+@test "up renews what ends soon, also under programs that run; what cannot be renewed is told" {
+	pki=$WORK/data/pki
+	"$BIN/stube" pki init --dir "$pki" > /dev/null
+	"$BIN/stube" pki issue scheduler --dir "$pki" --address 127.0.0.1 --lifetime 240h > /dev/null
+	"$BIN/stube" pki issue node here --dir "$pki" --address 127.0.0.1 --server "https://$API" --lifetime 240h > /dev/null
+	kept=$(cat "$pki/ca.crt")
+	run --separate-stderr up
+	[ "$status" = 0 ]
+	[ "$stderr" = "'$pki/scheduler.crt' is renewed
+'$pki/node-here.conf' is renewed" ]
+	[ "$("$BIN/stube" pki list --dir "$pki" --output json | jq '[.[] | select(.expired)] | length')" = 0 ]
+	[ "$("$BIN/stube" pki list --dir "$pki" | grep -c ' 36[0-9]$')" = 3 ]
+	[ "$(cat "$pki/ca.crt")" = "$kept" ]
+	curl -fs --unix-socket "$STUBE_RUN/agent.sock" http://agent/metrics |
+		grep '^stube_certificate_expiration_seconds{certificate="own"} 3[01][0-9]*'
+	curl -fs --unix-socket "$STUBE_RUN/scheduler.sock" http://scheduler/metrics |
+		grep '^stube_certificate_expiration_seconds{certificate="authority"} 31[0-9]*'
+	run ! grep -q 'ends soon' "$WORK"/data/log/*
+	stube down --name here
+	# Without the authority's key nothing is renewed: a warning while it holds, an error afterwards.
+	"$BIN/stube" pki issue scheduler --dir "$pki" --address 127.0.0.1 --lifetime 240h > /dev/null
+	mv "$pki/ca.key" "$WORK/ca.key"
+	run --separate-stderr up
+	echo "$stderr"
+	[ "$status" = 0 ]
+	[[ ${stderr_lines[0]} == "warning: 'scheduler.crt' ends "*' and cannot be renewed: '*ca.key* ]]
+	grep -q 'warning: a certificate ends soon: renew it certificate=own' "$WORK/data/log/stube-scheduler.log"
+	mv "$WORK/ca.key" "$pki/ca.key"
+	"$BIN/stube" pki issue scheduler --dir "$pki" --address 127.0.0.1 --lifetime 1s > /dev/null
+	mv "$pki/ca.key" "$WORK/ca.key"
+	expired() { "$BIN/stube" pki list --dir "$pki" | grep -q '^scheduler.crt .* EXPIRED$'; }
+	eventually expired
+	run --separate-stderr up
+	echo "$stderr"
+	[ "$status" = 1 ]
+	[[ ${stderr_lines[0]} == "error: '$pki': 'scheduler.crt' has ended: "*ca.key* ]]
+}
