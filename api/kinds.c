@@ -147,7 +147,7 @@ static err *identify(struct decoder *d, const json *tree, const struct kind *exp
 	return NULL;
 }
 
-static err *decode_object(struct decoder *d, const json *tree, const struct kind *expected, struct object **ret)
+static err *decode_object(struct decoder *d, const json *tree, const struct kind *expected, bool admit, struct object **ret)
 {
 	const struct kind *kind = NULL;
 	struct object *object;
@@ -161,6 +161,8 @@ static err *decode_object(struct decoder *d, const json *tree, const struct kind
 	d->tree = tree;
 	for (const struct rule *rule = kind->rules; rule->name && !d->lenient; rule++)
 		TRY(rule->check(object, d));
+	if (admit)
+		TRY(kind_admit(d, kind, object));
 	*ret = object;
 	return NULL;
 }
@@ -170,7 +172,7 @@ err *object_decode_tree(struct arena *arena, const char *name, const json *tree,
 {
 	struct decoder d = { .arena = arena, .name = name, .lenient = flags & OBJECT_LENIENT };
 
-	return decode_object(&d, tree, expected, ret);
+	return decode_object(&d, tree, expected, flags & OBJECT_ADMIT, ret);
 }
 
 err *object_decode(struct arena *arena, const char *name, const char *text, size_t len,
@@ -206,7 +208,7 @@ static void forget_places(json *node)
 		forget_places(node->object.members[i].value);
 }
 
-err *object_check(const struct object *object)
+static err *check(const struct object *object, unsigned flags)
 {
 	auto_arena struct arena *arena = NULL;
 	auto_str struct str text = STR_INIT(OBJECT_TEXT_MAX);
@@ -223,7 +225,17 @@ err *object_check(const struct object *object)
 	snprintf(name, sizeof(name), "%s '%s'", object->kind, object->metadata.name ? object->metadata.name : "");
 	TRY(json_parse(arena, name, text.data, text.len, &tree));
 	forget_places(tree);
-	return object_decode_tree(arena, name, tree, kind_of(object), 0, &copy);
+	return object_decode_tree(arena, name, tree, kind_of(object), flags, &copy);
+}
+
+err *object_check(const struct object *object)
+{
+	return check(object, 0);
+}
+
+err *object_admit(const struct object *object)
+{
+	return check(object, OBJECT_ADMIT);
 }
 
 err *object_new(struct arena *arena, const struct kind *kind, struct object **ret)

@@ -48,7 +48,10 @@ const struct kind *kind_of(const struct object *object);
  * are not asked, an unknown word of an enumeration reads as 0 (absent), and an item of a typed list need not say what
  * it is: for answers of a server that may be newer, never for what is to be run.
  * EINVAL: "web.yaml:7:5: spec.template.spec.containers[0].lifecycle: is not supported". */
-enum object_flags { OBJECT_LENIENT = 1 << 0 };
+enum object_flags {
+	OBJECT_LENIENT = 1 << 0,
+	OBJECT_ADMIT = 1 << 1, /* and by the rules for what is new, that what is stored need not keep (api/pod-admit.c) */
+};
 err *object_decode(struct arena *arena, const char *name, const char *text, size_t len,
 		   const struct kind *expected, unsigned flags, struct object **ret) MUST_CHECK;
 err *object_decode_tree(struct arena *arena, const char *name, const json *tree,
@@ -62,6 +65,7 @@ err *object_copy(struct arena *arena, const struct object *object, struct object
 
 /* Check one that was built in memory, by the same tables and rules. */
 err *object_check(const struct object *object) MUST_CHECK;
+err *object_admit(const struct object *object) MUST_CHECK; /* with OBJECT_ADMIT */
 
 /* Fill one with kind, apiVersion and the defaults that decoding "{}" would give. */
 err *object_new(struct arena *arena, const struct kind *kind, struct object **ret) MUST_CHECK;

@@ -51,7 +51,7 @@ static err *add_item(struct reading *r, const char *name, const json *tree)
 {
 	struct manifest_item item = { .tree = tree };
 
-	TRY(object_decode_tree(r->arena, name, tree, NULL, 0, &item.object));
+	TRY(object_decode_tree(r->arena, name, tree, NULL, OBJECT_ADMIT, &item.object));
 	if (r->count == MANIFEST_ITEMS_MAX)
 		return err_new(EFBIG, "%s:%u:%u: more than %d objects", name, tree->line, tree->column,
 			       MANIFEST_ITEMS_MAX);

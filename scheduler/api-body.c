@@ -78,7 +78,8 @@ err *body_object(struct call *c, struct object **ret)
 	TRY(body_tree(c, &tree));
 	if (!tree)
 		return err_new(EBADMSG, "body: is empty");
-	TRY(object_decode_tree(c->arena, "body", tree, c->kind, 0, ret));
+	/* What is replaced may be as it was admitted once: scheduler/objects.c looks whether it changes. */
+	TRY(object_decode_tree(c->arena, "body", tree, c->kind, c->name ? 0 : OBJECT_ADMIT, ret));
 	return check_place(c, *ret);
 }
 

@@ -47,8 +47,15 @@ static err *make_updated(struct job *j, const struct entry *now, const struct ob
 	return NULL;
 }
 
+/* A change by somebody outside is held to the rules for what is new; of what stays as it was, nothing is asked. */
+static err *admit_change(const struct job *j, const struct entry *now, const struct object *wanted)
+{
+	return j->write.subresource || object_same_spec(now->object, wanted) ? NULL : object_admit(wanted);
+}
+
 static err *make_replaced(struct job *j, const struct entry *now, const struct object **ret)
 {
+	TRY(admit_change(j, now, j->wanted));
 	return make_updated(j, now, j->wanted, ret);
 }
 
@@ -67,6 +74,7 @@ static err *make_patched(struct job *j, const struct entry *now, const struct ob
 	if (!str_equal(object->metadata.name, j->name) ||
 	    !str_equal(object->metadata.namespace, j->namespace))
 		return err_new(EINVAL, "patch: metadata: name and namespace may not be changed");
+	TRY(admit_change(j, now, object));
 	return make_updated(j, now, object, ret);
 }
 

@@ -454,6 +454,28 @@ static void test_patches_at_the_same_moment_all_get_in(void **state)
 	assert_int_equal(pod("web")->metadata.labels.count, 10);
 }
 
+/* As of a release that admitted it: the fixture reads without the rules for what is new. */
+static void test_what_is_stored_stays_usable_and_changes_are_admitted(void **state)
+{
+	(void)state;
+	const struct write write = { .done = world_done, .user = &w };
+	static const char label[] = "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}";
+	static const char image[] = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"B\"}]}}}}";
+	static const char good[] = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}";
+
+	assert_int_equal(world_create(&w, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"old\"},"
+					  "\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{"
+					  "\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"A\"}]}}}}"), 0);
+	world_reopen(&w);
+	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", label, strlen(label), &write));
+	assert_int_equal(w.code, 0);
+	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", image, strlen(image), &write));
+	assert_int_equal(w.code, EINVAL);
+	assert_non_null(strstr(w.error.data, "spec.template.spec.containers[0].image: 'B' is no name of an image"));
+	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", good, strlen(good), &write));
+	assert_int_equal(w.code, 0);
+}
+
 static bool find_event(const struct entry *e, void *user)
 {
 	*(const struct event **)user = (const struct event *)(const void *)e->object;
@@ -538,6 +560,7 @@ int main(void)
 		T(test_a_lease_outlives_a_restart_and_can_be_renewed_after_it),
 		T(test_a_dry_run_answers_as_the_write_would_and_stores_nothing),
 		T(test_patches_at_the_same_moment_all_get_in),
+		T(test_what_is_stored_stays_usable_and_changes_are_admitted),
 		T(test_an_event_told_again_counts_up),
 		T(test_what_was_answered_is_there_after_a_restart),
 		T(test_a_check_sees_what_would_be_stored),
