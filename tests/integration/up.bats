@@ -186,3 +186,33 @@ s = socket.socket(); s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); print(
 	[ "$status" = 1 ]
 	[[ ${stderr_lines[0]} == "error: '$pki': 'scheduler.crt' has ended: "*ca.key* ]]
 }
+
+# The commands of a page's section: its indented lines.
+commands_of() { awk -v heading="$2" '/^## / { on = $0 == "## " heading } on && /^    / { sub(/^    /, ""); print }' "$1"; }
+
+@test "the commands of docs/cluster.md, one machine, do what they say as they stand there" {
+	commands_of docs/cluster.md 'One machine, one command' > "$WORK/commands"
+	[ "$(grep -c '^stube ' "$WORK/commands")" = 7 ]
+	cat > "$WORK/page" <<-END
+		set -eux
+		# Only the addresses are others, so that nothing of this machine is in the way.
+		stube() {
+			case \$1 in
+			up) "$BIN/stube" "\$@" --listen $API --agent-listen $AGENT_LISTEN ;;
+			apply) "$BIN/stube" "\$@" --timeout 60 ;;
+			logs) until "$BIN/stube" "\$@" | grep .; do sleep 0.2; done ;; # their first line may be a moment away
+			*) "$BIN/stube" "\$@" ;;
+			esac
+		}
+		$(cat "$WORK/commands")
+	END
+	run --separate-stderr bash "$WORK/page"
+	stube down > /dev/null 2>&1 || true
+	echo "$output"
+	echo "$stderr"
+	[ "$status" = 0 ]
+	[[ $output == *'deployment/hello: complete, 2 available'* ]]
+	[[ $output == *'Grüß Gott'* ]]
+	[[ $output == *"runs on '$(uname -n)'"* ]]
+	[[ ${lines[-1]} == "node/$(uname -n) is down" ]]
+}
