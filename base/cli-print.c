@@ -342,6 +342,29 @@ static void completion_words(const struct cli_option *options, struct str *out)
 	str_add(out, " --help");
 }
 
+/* After an option with a fixed set of values: those, of this command, whose choices may be others than another's. */
+static void completion_choices(const struct cli_option *options, struct str *out)
+{
+	bool open = false;
+
+	for (const struct cli_option *o = options; !cli_is_end(o); o++) {
+		if (o->kind != CLI_CHOICE || !o->long_name)
+			continue;
+		if (!open)
+			str_add(out, "\t\tcase $previous in\n");
+		open = true;
+		str_addf(out, "\t\t--%s", o->long_name);
+		if (o->short_name)
+			str_addf(out, "|-%c", o->short_name);
+		str_add(out, ") words=\"");
+		for (const char *p = o->argument; *p; p++)
+			str_add_char(out, *p == '|' ? ' ' : *p);
+		str_add(out, "\" ;;\n");
+	}
+	if (open)
+		str_add(out, "\t\tesac\n");
+}
+
 static void completion_case(struct cli_path *path, struct str *out)
 {
 	const struct cli_command *const *commands = commands_of(path);
@@ -354,36 +377,14 @@ static void completion_case(struct cli_path *path, struct str *out)
 		if (!(*c)->hidden)
 			str_addf(out, "%s ", (*c)->name);
 	completion_words(options_of(path), out);
-	str_add(out, "\" ;;\n");
+	str_add(out, "\"\n");
+	completion_choices(options_of(path), out);
+	str_add(out, "\t\t;;\n");
 	for (const struct cli_command *const *c = commands; c && *c; c++) {
 		if ((*c)->hidden)
 			continue;
 		path->commands[path->depth++] = *c;
 		completion_case(path, out);
-		path->depth--;
-	}
-}
-
-/* After an option with a fixed set of values: those. */
-static void completion_choices(const struct cli_option *options, struct strv *seen, struct str *out)
-{
-	for (const struct cli_option *o = options; !cli_is_end(o); o++) {
-		if (o->kind != CLI_CHOICE || !o->long_name || strv_contains(seen, o->long_name))
-			continue;
-		strv_add(seen, o->long_name);
-		str_addf(out, "\t--%s) words=\"", o->long_name);
-		for (const char *p = o->argument; *p; p++)
-			str_add_char(out, *p == '|' ? ' ' : *p);
-		str_add(out, "\" ;;\n");
-	}
-}
-
-static void all_choices(struct cli_path *path, struct strv *seen, struct str *out)
-{
-	completion_choices(options_of(path), seen, out);
-	for (const struct cli_command *const *c = commands_of(path); c && *c; c++) {
-		path->commands[path->depth++] = *c;
-		all_choices(path, seen, out);
 		path->depth--;
 	}
 }
@@ -399,7 +400,6 @@ static void function_name(const char *name, struct str *out)
 void cli_print_completion(const struct cli_program *program, struct str *out)
 {
 	struct cli_path path = { .program = program };
-	auto_strv struct strv seen = STRV_INIT(256);
 	auto_str struct str name = STR_INIT(256);
 
 	function_name(program->name, &name);
@@ -410,9 +410,6 @@ void cli_print_completion(const struct cli_program *program, struct str *out)
 		     "\t\tword=${COMP_WORDS[i]}\n"
 		     "\t\t[[ $word == -* ]] || command=\"${command:+$command }$word\"\n"
 		     "\tdone\n"
-		     "\tcase $previous in\n");
-	all_choices(&path, &seen, out);
-	str_add(out, "\tesac\n"
 		     "\twhile [[ -z $words ]]; do\n"
 		     "\tcase $command in\n");
 	completion_case(&path, out);

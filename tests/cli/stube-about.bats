@@ -53,6 +53,13 @@ commands() { "$@" --help | awk '/^Commands.*:$/ { on = 1; next } /^$/ { on = 0 }
 image" ]
 	run bash -c '. "$1"; COMP_WORDS=(stube ps --output js) COMP_CWORD=3; _stube; echo "${COMPREPLY[@]}"' _ "$WORK/completion"
 	[ "$output" = json ]
+	# The choices of this very command, also after the short name.
+	run bash -c '. "$1"; COMP_WORDS=(stube get pods -o ""); COMP_CWORD=4; _stube; echo "${COMPREPLY[@]}"' _ "$WORK/completion"
+	[ "$output" = 'table wide json yaml name' ]
+	run bash -c '. "$1"; COMP_WORDS=(stube top nodes --output ""); COMP_CWORD=4; _stube; echo "${COMPREPLY[@]}"' _ "$WORK/completion"
+	[ "$output" = 'table json' ]
+	run bash -c '. "$1"; COMP_WORDS=(stube rollout history -o ""); COMP_CWORD=4; _stube; echo "${COMPREPLY[@]}"' _ "$WORK/completion"
+	[ "$output" = 'table json yaml name' ]
 }
 
 @test "version and info answer scripts, and make nothing" {
