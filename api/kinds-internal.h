@@ -24,7 +24,6 @@
 extern const struct type t_label, t_subdomain, t_label_key, t_label_value, t_label_values;
 extern const struct type t_template_meta;
 extern const struct type t_selector_requirements;
-extern const struct enum_name taint_effect_names[];
 extern const struct type t_namespace_phase, t_pod_phase, t_pod_restart; /* for field selectors */
 
 extern const struct type t_namespace_spec, t_namespace_status, t_node_spec, t_node_status, t_claim_spec,

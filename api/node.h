@@ -18,6 +18,7 @@ extern const struct type t_resource_list;
 struct quantity resource_get(const struct resource_list *list, const char *name);
 
 enum taint_effect { TAINT_NO_SCHEDULE = 1, TAINT_PREFER_NO_SCHEDULE, TAINT_NO_EXECUTE };
+extern const struct enum_name taint_effect_names[];
 struct taint {
 	const char *key, *value;
 	int effect;

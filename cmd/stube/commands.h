@@ -23,7 +23,7 @@ extern const struct cli_command cmd_pull, cmd_push, cmd_images, cmd_image, cmd_l
 
 /* The cluster. */
 extern const struct cli_command cmd_up, cmd_down, cmd_apply, cmd_get, cmd_describe, cmd_delete, cmd_rollout, cmd_scale;
-extern const struct cli_command cmd_explain, cmd_plan, cmd_drain, cmd_cordon, cmd_uncordon, cmd_nodes, cmd_events, cmd_top;
+extern const struct cli_command cmd_explain, cmd_plan, cmd_drain, cmd_cordon, cmd_uncordon, cmd_label, cmd_taint, cmd_nodes, cmd_events, cmd_top;
 extern const struct cli_command cmd_pki;
 
 /* Below `image`. */

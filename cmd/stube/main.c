@@ -50,6 +50,8 @@ static const struct cli_command *const commands[] = {
 	&cmd_drain,
 	&cmd_cordon,
 	&cmd_uncordon,
+	&cmd_label,
+	&cmd_taint,
 	&cmd_events,
 	&cmd_top,
 	&cmd_pki,
