@@ -163,9 +163,10 @@ static err *apply_run(const struct cli_context *c, int *ret_status)
 	auto_arena struct arena *arena = NULL;
 	struct manifest manifest;
 
-	if (args->files.count == 0) {
+	if (args->files.count == 0 || c->operand_count > 0) {
 		*ret_status = CLI_USAGE;
-		return err_new(EINVAL, "say which manifests: --file FILE");
+		return c->operand_count ? err_new(EINVAL, "say which manifests: --file %s", c->operands[0]) :
+					  err_new(EINVAL, "say which manifests: --file FILE");
 	}
 	/* Before the cluster is asked for: a wrong manifest is told without one. */
 	TRY(arena_new(512 << 20, &arena));
@@ -188,5 +189,6 @@ const struct cli_command cmd_apply = {
 	.options = options,
 	.args_size = sizeof(struct apply_args),
 	.defaults = defaults,
+	.max = SIZE_MAX, /* none: for a better word than 'takes no operand' */
 	.run = apply_run,
 };

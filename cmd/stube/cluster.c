@@ -129,23 +129,39 @@ err *targets_parse(struct arena *arena, char **operands, size_t count, struct ta
 	return NULL;
 }
 
+static err *check_allowed(const char *word, const enum kind_id *allowed, struct target *ret)
+{
+	auto_str struct str choices = STR_INIT(512);
+
+	ret->kind = kind_by_word(word);
+	for (size_t i = 0; allowed[i] != KIND_COUNT; i++) {
+		if (ret->kind == &kinds[allowed[i]])
+			return *ret->name ? NULL : err_new(EINVAL, "'%s/' names no object", word);
+		str_addf(&choices, "%s%s", i ? "|" : "", kinds[allowed[i]].singular);
+	}
+	return err_new(EINVAL, "'%s' is not one of %s", word, choices.data);
+}
+
 err *target_parse(char *operand, const enum kind_id *allowed, struct target *ret)
 {
 	char *slash = strchr(operand, '/');
-	auto_str struct str choices = STR_INIT(512);
 
 	*ret = (struct target){ &kinds[allowed[0]], operand };
 	if (!slash)
 		return NULL;
 	*slash = '\0';
-	ret->kind = kind_by_word(operand);
 	ret->name = slash + 1;
-	for (size_t i = 0; allowed[i] != KIND_COUNT; i++) {
-		if (ret->kind == &kinds[allowed[i]])
-			return *ret->name ? NULL : err_new(EINVAL, "'%s/' names no object", operand);
-		str_addf(&choices, "%s%s", i ? "|" : "", kinds[allowed[i]].singular);
-	}
-	return err_new(EINVAL, "'%s' is not one of %s", operand, choices.data);
+	return check_allowed(operand, allowed, ret);
+}
+
+err *target_parse_two(char **operands, size_t count, const enum kind_id *allowed, struct target *ret)
+{
+	if (count < 2)
+		return target_parse(operands[0], allowed, ret);
+	if (strchr(operands[0], '/') || strchr(operands[1], '/'))
+		return err_new(EINVAL, "'%s': one object at a time", operands[1]);
+	*ret = (struct target){ .name = operands[1] };
+	return check_allowed(operands[0], allowed, ret);
 }
 
 /* ---- the Pods of an object ---- */

@@ -46,6 +46,15 @@ struct targets {
 err *targets_parse(struct arena *arena, char **operands, size_t count, struct targets *ret) MUST_CHECK;
 /* One object; a bare NAME is of `fallback`. EINVAL for a kind that is not among `kinds` (ends with KIND_COUNT). */
 err *target_parse(char *operand, const enum kind_id *allowed, struct target *ret) MUST_CHECK;
+/* The same from one operand, or from two: TYPE NAME. */
+err *target_parse_two(char **operands, size_t count, const enum kind_id *allowed, struct target *ret) MUST_CHECK;
+/* An error in the caller's words is a usage error: for calls in a command's run. */
+#define TRY_USAGE(ret_status, call)          \
+	do {                                 \
+		*(ret_status) = CLI_USAGE;   \
+		TRY(call);                   \
+		*(ret_status) = CLI_OK;      \
+	} while (0)
 /* NULL for kinds without namespaces. */
 const char *target_namespace(const struct cluster *c, const struct kind *kind);
 
@@ -59,6 +68,10 @@ enum output output_parse(const char *text); /* NULL: table */
 struct rows;
 err *rows_new(const struct kind *kind, bool wide, bool namespaces, struct rows **ret) MUST_CHECK;
 void rows_add(struct rows *r, const struct object *object);
+/* Before the first object. */
+void rows_no_headers(struct rows *r);
+void rows_show_labels(struct rows *r);
+void rows_wide_enough(struct rows *r); /* for rows that come later: what a Pod goes through has room */
 /* A table of what was added since the last call; later tables keep the widths and have no heading. */
 err *rows_print(struct rows *r) MUST_CHECK;
 void rows_free(struct rows *r);

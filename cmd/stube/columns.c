@@ -357,6 +357,35 @@ err *rows_new(const struct kind *kind, bool wide, bool namespaces, struct rows *
 	return NULL;
 }
 
+void rows_no_headers(struct rows *r)
+{
+	r->headed = true;
+	memset(r->widths, 0, sizeof(r->widths));
+}
+
+void rows_show_labels(struct rows *r)
+{
+	static const struct column labels = { "LABELS", false, cell_labels };
+
+	for (size_t i = 0; i < r->count; i++)
+		if (str_equal(r->columns[i]->heading, labels.heading))
+			return;
+	r->columns[r->count] = &labels;
+	r->widths[r->count++] = r->headed ? 0 : strlen(labels.heading);
+}
+
+void rows_wide_enough(struct rows *r)
+{
+	static const struct { const char *heading; size_t width; } rooms[] = {
+		{ "STATUS", sizeof("CreateContainerError") - 1 }, { "NODE", 16 }, { "READY", 5 }, { "AGE", 5 },
+	};
+
+	for (size_t i = 0; i < r->count; i++)
+		for (size_t j = 0; j < ARRAY_LEN(rooms); j++)
+			if (str_equal(r->columns[i]->heading, rooms[j].heading))
+				r->widths[i] = MAX(r->widths[i], rooms[j].width);
+}
+
 void rows_free(struct rows *r)
 {
 	if (!r)

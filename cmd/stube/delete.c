@@ -88,8 +88,6 @@ static err *from_list(struct deleting *d, const struct kind *kind)
 	struct api_query query = { .labels = d->args->selector };
 	struct object_list list;
 
-	if (!d->args->selector && !d->args->all)
-		return err_new(EINVAL, "all %s: say so with --all, or choose with --selector", kind->plural);
 	TRY(api_list(d->c->client, d->c->arena, kind, target_namespace(d->c, kind), &query, &list));
 	for (size_t i = 0; i < list.count; i++) {
 		const struct meta *meta = &list.items[i]->metadata;
@@ -98,11 +96,20 @@ static err *from_list(struct deleting *d, const struct kind *kind)
 	return NULL;
 }
 
-static err *from_operands(struct deleting *d, char **operands, size_t count)
+static err *check_choice(const struct delete_args *a, const struct kind *kind)
+{
+	return a->selector || a->all ? NULL :
+				       err_new(EINVAL, "all %s: say so with --all, or choose with --selector", kind->plural);
+}
+
+static err *from_operands(struct deleting *d, char **operands, size_t count, int *ret_status)
 {
 	struct targets targets;
 
-	TRY(targets_parse(d->c->arena, operands, count, &targets));
+	TRY_USAGE(ret_status, targets_parse(d->c->arena, operands, count, &targets));
+	for (size_t i = 0; i < targets.count; i++)
+		if (!targets.items[i].name)
+			TRY_USAGE(ret_status, check_choice(d->args, targets.items[i].kind));
 	for (size_t i = 0; i < targets.count; i++) {
 		const struct target *t = &targets.items[i];
 		if (t->name)
@@ -220,7 +227,7 @@ static err *delete_run(const struct cli_context *c, int *ret_status)
 	if (args->files.count > 0)
 		TRY(from_manifests(&d));
 	else
-		TRY(from_operands(&d, c->operands, c->operand_count));
+		TRY(from_operands(&d, c->operands, c->operand_count, ret_status));
 	return delete_all(&d);
 }
 

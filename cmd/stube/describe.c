@@ -159,7 +159,7 @@ static void describe_deployment(const struct object *o, struct str *out)
 
 	label_selector_format(&d->spec.selector, &selector);
 	line(out, 0, "Selector:", selector.data);
-	str_addf(out, "%-*s%d wanted, %d updated, %d ready, %d available, %d not\n", COLUMN, "Replicas:", d->spec.replicas,
+	str_addf(out, "%-*s%d wanted, %d updated, %d ready, %d available, %d unavailable\n", COLUMN, "Replicas:", d->spec.replicas,
 		 d->status.updated, d->status.ready, d->status.available, d->status.unavailable);
 	line(out, 0, "Strategy:", d->spec.strategy.type == STRATEGY_RECREATE ? "Recreate" : "RollingUpdate");
 	line(out, 0, "Paused:", d->spec.paused ? "yes" : NULL);
@@ -286,9 +286,8 @@ static err *describe_run(const struct cli_context *c, int *ret_status)
 	struct object_list list;
 	bool first = true;
 
-	(void)ret_status;
 	TRY(cluster_open(&a->cluster, &cluster));
-	TRY(targets_parse(cluster.arena, c->operands, c->operand_count, &targets));
+	TRY_USAGE(ret_status, targets_parse(cluster.arena, c->operands, c->operand_count, &targets));
 	for (size_t i = 0; i < targets.count; i++) {
 		const struct target *t = &targets.items[i];
 		const char *namespace = target_namespace(&cluster, t->kind);

@@ -39,7 +39,7 @@ static void defaults(void *args)
 	((struct drain_args *)args)->timeout = 600 * (int64_t)NSEC_PER_SEC;
 }
 
-static err *cordon(const struct cli_context *c, bool on)
+static err *cordon(const struct cli_context *c, bool on, int *ret_status)
 {
 	static const enum kind_id allowed[] = { KIND_NODE, KIND_COUNT };
 	const struct drain_args *a = c->args;
@@ -48,7 +48,7 @@ static err *cordon(const struct cli_context *c, bool on)
 
 	TRY(cluster_open(&a->cluster, &cluster));
 	for (size_t i = 0; i < c->operand_count; i++) {
-		TRY(target_parse(c->operands[i], allowed, &target));
+		TRY_USAGE(ret_status, target_parse(c->operands[i], allowed, &target));
 		TRY(node_cordon(&cluster, target.name, on));
 		printf("node/%s %s\n", target.name, on ? "cordoned" : "uncordoned");
 		fflush(stdout);
@@ -58,14 +58,12 @@ static err *cordon(const struct cli_context *c, bool on)
 
 static err *cordon_run(const struct cli_context *c, int *ret_status)
 {
-	(void)ret_status;
-	return cordon(c, true);
+	return cordon(c, true, ret_status);
 }
 
 static err *uncordon_run(const struct cli_context *c, int *ret_status)
 {
-	(void)ret_status;
-	return cordon(c, false);
+	return cordon(c, false, ret_status);
 }
 
 /* ---- drain ---- */
@@ -77,7 +75,12 @@ static err *forecast(struct cluster *c, const char *node, struct str *answer, st
 
 	str_addf(&path, "/apis/stube/v1/drain/%s", node);
 	TRY(str_check(&path));
-	TRY(api_raw(c->client, "GET", path.data, NULL, NULL, answer));
+	err *e = api_raw(c->client, "GET", path.data, NULL, NULL, answer);
+	if (e && e->code == ENOENT) {
+		err_free(e);
+		return err_new(ENOENT, "Node '%s': not found", node);
+	}
+	TRY(e);
 	return decode_text(&d, &t_drain_forecast, NULL, answer->data, answer->len, ret);
 }
 
@@ -202,10 +205,10 @@ static err *drain(struct cluster *c, const struct drain_args *a, const char *nod
 	struct drain_forecast f;
 	struct object_list pods;
 
+	TRY(forecast(c, node, &answer, &f)); /* first: it knows whether there is such a node */
 	TRY(list_pods(c, c->arena, node, &pods));
 	if (!a->force)
 		TRY(check_owners(&pods, node));
-	TRY(forecast(c, node, &answer, &f));
 	if (!f.fits && !a->force) {
 		print_forecast(&f);
 		return err_hint(err_new(EBUSY, "drain node '%s': some of its Pods find no other place", node),
@@ -225,7 +228,7 @@ static err *drain_run(const struct cli_context *c, int *ret_status)
 	struct drain_forecast f;
 	struct target target;
 
-	TRY(target_parse(c->operands[0], allowed, &target));
+	TRY_USAGE(ret_status, target_parse(c->operands[0], allowed, &target));
 	TRY(cluster_open(&a->cluster, &cluster));
 	if (!a->plan)
 		return drain(&cluster, a, target.name);

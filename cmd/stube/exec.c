@@ -71,7 +71,7 @@ static err *exec_in_container(const struct cli_context *c, int *ret_status)
 		.interactive = a->interactive,
 	};
 	TRY(local_open(NULL, &l));
-	TRY(local_exec(l, c->operands[0], &exec, &end));
+	TRY(local_or_pod(local_exec(l, c->operands[0], &exec, &end), &a->cluster, "exec", c->operands[0]));
 	*ret_status = end.code;
 	return NULL;
 }

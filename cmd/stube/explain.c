@@ -88,8 +88,7 @@ static err *explain_run(const struct cli_context *c, int *ret_status)
 	struct object_list pods;
 	struct target target;
 
-	(void)ret_status;
-	TRY(target_parse(c->operands[0], allowed, &target));
+	TRY_USAGE(ret_status, target_parse_two(c->operands, c->operand_count, allowed, &target));
 	TRY(cluster_open(&a->cluster, &cluster));
 	TRY(pods_of(&cluster, &target, &pods));
 	if (pods.count == 0)
@@ -101,13 +100,14 @@ static err *explain_run(const struct cli_context *c, int *ret_status)
 
 const struct cli_command cmd_explain = {
 	.name = "explain",
-	.operands = "POD | TYPE/NAME",
+	.operands = "POD | TYPE/NAME | TYPE NAME",
 	.summary = "Say why Pods are where they are, or what they wait for",
 	.example = "stube explain deployment/bayernid\nstube explain pod/antrag-6f7c-2xk4p --output json",
-	.notes = "Each node is named with the first reason that refuses the Pod, and what would help.\n\n" CLUSTER_NOTES,
+	.notes = "Each node is named with the first reason that refuses the Pod, and what would help; of a Pod with a\n"
+		 "place, what its containers wait for or how they ended.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct explain_args),
 	.min = 1,
-	.max = 1,
+	.max = 2,
 	.run = explain_run,
 };

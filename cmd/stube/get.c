@@ -5,13 +5,16 @@
 #include <unistd.h>
 
 #include "api/event.h"
+#include "api/manifest.h"
+#include "base/fd.h"
 #include "cmd/stube/cluster.h"
 #include "cmd/stube/commands.h"
 
 struct get_args {
 	struct cluster_args cluster;
-	bool all_namespaces, watch, no_heading;
+	bool all_namespaces, watch, former, no_headers, show_labels;
 	const char *output, *selector, *fields, *about;
+	struct strv files;
 };
 
 #define OPT_STRUCT struct get_args
@@ -19,11 +22,14 @@ struct get_args {
 #define GET_OPTIONS \
 	OPT('o', "output",   CLI_CHOICE, output,   OUTPUT_CHOICES, "how to print them"), \
 	OPT('w', "watch",    CLI_FLAG,   watch,    NULL,           "go on and print every change"), \
-	OPT('l', "selector", CLI_STRING, selector, "SELECTOR",     "only those with these labels: app=web,tier in (a,b)")
+	OPT('l', "selector", CLI_STRING, selector, "SELECTOR",     "only those with these labels: app=web,tier in (a,b)"), \
+	OPT(0,   "show-labels", CLI_FLAG, show_labels, NULL,       "a table with the labels, too"), \
+	OPT(0,   "no-headers", CLI_FLAG, no_headers, NULL,         "a table without the columns' names")
 #define GET_NAMESPACES \
 	OPT('A', "all-namespaces", CLI_FLAG, all_namespaces, NULL, "of all namespaces")
 static const struct cli_option get_options[] = {
 	GET_OPTIONS,
+	OPT('f', "file",     CLI_LIST,   files,    "FILE",         "those that these manifests name; may be repeated"),
 	OPT(0,   "field-selector", CLI_STRING, fields, "SELECTOR", "only those with these fields: spec.nodeName=a"),
 	GET_NAMESPACES,
 	CLUSTER_OPTIONS,
@@ -36,6 +42,7 @@ static const struct cli_option nodes_options[] = {
 };
 static const struct cli_option events_options[] = {
 	OPT(0,   "for",      CLI_STRING, about,    "TYPE/NAME",    "only of this object"),
+	OPT(0,   "former",   CLI_FLAG,   former,   NULL,           "with --for: also of earlier objects of that name"),
 	GET_OPTIONS,
 	GET_NAMESPACES,
 	CLUSTER_OPTIONS,
@@ -75,11 +82,21 @@ static err *fetch(const struct getting *g, const struct target *t, struct object
 	return NULL;
 }
 
+static err *open_rows(const struct getting *g, const struct kind *kind, struct rows **ret)
+{
+	TRY(rows_new(kind, g->output == OUTPUT_WIDE, !g->namespace, ret));
+	if (g->args->no_headers)
+		rows_no_headers(*ret);
+	if (g->args->show_labels)
+		rows_show_labels(*ret);
+	return NULL;
+}
+
 static err *print_table(const struct getting *g, const struct kind *kind, const struct object_list *list)
 {
 	auto_rows struct rows *rows = NULL;
 
-	TRY(rows_new(kind, g->output == OUTPUT_WIDE, !g->namespace, &rows));
+	TRY(open_rows(g, kind, &rows));
 	for (size_t i = 0; i < list->count; i++)
 		rows_add(rows, list->items[i]);
 	return rows_print(rows);
@@ -138,6 +155,19 @@ static void on_signal(int signal)
 	interrupted = true;
 }
 
+/* A line each, as the API's own watches have them: readers need not find where a document ends. */
+static err *print_event(const struct watch_event *event)
+{
+	static const char *const types[] = { [WATCH_ADDED] = "ADDED", [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED" };
+	auto_str struct str out = STR_INIT(64 << 20);
+
+	str_addf(&out, "{\"type\":\"%s\",\"object\":", types[event->type]);
+	object_encode(&out, event->object, 0);
+	str_add(&out, "}\n");
+	TRY(str_check(&out));
+	return fd_write_all(STDOUT_FILENO, out.data, out.len);
+}
+
 static err *on_event(const struct watch_event *event, void *user)
 {
 	struct watching *w = user;
@@ -152,6 +182,8 @@ static err *on_event(const struct watch_event *event, void *user)
 	}
 	if (!event->object)
 		return NULL;
+	if (w->g->output == OUTPUT_JSON)
+		return print_event(event);
 	if (w->g->output == OUTPUT_YAML)
 		printf("---\n");
 	fflush(stdout);
@@ -172,7 +204,8 @@ static err *watch_all(const struct getting *g, const struct targets *targets)
 			  arena_printf(g->c->arena, "%s%smetadata.name=%s", query.fields ? query.fields : "",
 				       query.fields ? "," : "", t->name));
 	auto_rows struct rows *rows = NULL;
-	TRY(rows_new(t->kind, g->output == OUTPUT_WIDE, !g->namespace, &rows));
+	TRY(open_rows(g, t->kind, &rows));
+	rows_wide_enough(rows);
 	w.rows = rows;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -185,13 +218,36 @@ static err *watch_all(const struct getting *g, const struct targets *targets)
 	return e;
 }
 
-static err *get(const struct get_args *a, char **operands, size_t count)
+static err *targets_of_manifests(struct cluster *c, const struct strv *files, struct targets *ret)
+{
+	struct manifest m;
+
+	TRY(manifest_read(c->arena, files, &m));
+	*ret = (struct targets){ .count = m.count };
+	TRY_ALLOC(c->arena, ret->items, arena_array(c->arena, m.count, sizeof(*ret->items)));
+	for (size_t i = 0; i < m.count; i++) {
+		const struct meta *meta = &m.items[i].object->metadata;
+		if (!meta->name)
+			return err_new(EINVAL, "%s: metadata.name: required to find it", m.items[i].source);
+		if (meta->namespace && !str_equal(meta->namespace, c->namespace))
+			return err_hint(err_new(EINVAL, "%s: is of namespace '%s', not '%s'", m.items[i].source, meta->namespace,
+						c->namespace),
+					"Ask for one namespace at a time, with --namespace.");
+		ret->items[i] = (struct target){ kind_of(m.items[i].object), meta->name };
+	}
+	return NULL;
+}
+
+static err *get(const struct get_args *a, char **operands, size_t count, int *ret_status)
 {
 	auto_cluster struct cluster c = { 0 };
 	struct targets targets;
 
 	TRY(cluster_open(&a->cluster, &c));
-	TRY(targets_parse(c.arena, operands, count, &targets));
+	if (a->files.count > 0)
+		TRY(targets_of_manifests(&c, &a->files, &targets));
+	else
+		TRY_USAGE(ret_status, targets_parse(c.arena, operands, count, &targets));
 	struct getting g = {
 		.c = &c, .args = a, .namespace = a->all_namespaces ? NULL : c.namespace,
 		.output = output_parse(a->output), .single = targets.count == 1 && targets.items[0].name,
@@ -204,16 +260,39 @@ static err *get(const struct get_args *a, char **operands, size_t count)
 
 static err *get_run(const struct cli_context *c, int *ret_status)
 {
-	(void)ret_status;
-	return get(c->args, c->operands, c->operand_count);
+	const struct get_args *a = c->args;
+
+	if ((a->files.count > 0) == (c->operand_count > 0)) {
+		*ret_status = CLI_USAGE;
+		return err_new(EINVAL, "say what: TYPE, TYPE/NAME, or --file FILE");
+	}
+	return get(a, c->operands, c->operand_count, ret_status);
 }
 
 static err *nodes_run(const struct cli_context *c, int *ret_status)
 {
 	char *operands[] = { (char[]){ "nodes" } };
 
-	(void)ret_status;
-	return get(c->args, operands, 1);
+	return get(c->args, operands, 1, ret_status);
+}
+
+/* Only those of the object that is there now; when it has gone, of all that had its name. */
+static err *about_fields(const struct get_args *a, const struct target *about, struct str *fields)
+{
+	auto_cluster struct cluster c = { 0 };
+	struct object *object;
+
+	str_addf(fields, "involvedObject.kind=%s,involvedObject.name=%s", about->kind->name, about->name);
+	if (!a->former && !a->all_namespaces) {
+		TRY(cluster_open(&a->cluster, &c));
+		err *e = api_get(c.client, c.arena, about->kind, target_namespace(&c, about->kind), about->name, &object);
+		if (!e)
+			str_addf(fields, ",involvedObject.uid=%s", object->metadata.uid);
+		else if (e->code != ENOENT)
+			return e;
+		err_free(e);
+	}
+	return str_check(fields);
 }
 
 static err *events_run(const struct cli_context *c, int *ret_status)
@@ -225,17 +304,17 @@ static err *events_run(const struct cli_context *c, int *ret_status)
 					    KIND_NAMESPACE, KIND_COUNT };
 	struct target about;
 
-	(void)ret_status;
 	if (a.about) {
 		auto_free char *copy = strdup(a.about);
 		if (!copy)
 			return err_oom();
-		TRY(err_wrap(target_parse(copy, any, &about), "--for"));
-		str_addf(&fields, "involvedObject.kind=%s,involvedObject.name=%s", about.kind->name, about.name);
-		TRY(str_check(&fields));
+		TRY_USAGE(ret_status, err_wrap(target_parse(copy, any, &about), "--for"));
+		if (!about.kind->namespaced && !a.all_namespaces)
+			a.cluster.namespace = "default"; /* where events of what has no namespace lie */
+		TRY(about_fields(&a, &about, &fields));
 		a.fields = fields.data;
 	}
-	return get(&a, operands, 1);
+	return get(&a, operands, 1, ret_status);
 }
 
 const struct cli_command cmd_get = {
@@ -248,11 +327,11 @@ const struct cli_command cmd_get = {
 		   "stube get pods --watch --output json",
 	.notes = "TYPEs and their short names: namespaces (ns), nodes (no), pods (po),\n"
 		 "persistentvolumeclaims (pvc), events (ev), deployments (deploy), replicasets (rs),\n"
-		 "leases; \"all\" is pods, replicasets, deployments and persistentvolumeclaims.\n\n"
+		 "leases; \"all\" is pods, replicasets, deployments and persistentvolumeclaims.\n"
+		 "--watch --output json prints a line for each change: {\"type\":\"MODIFIED\",\"object\":{...}}.\n\n"
 		 CLUSTER_NOTES,
 	.options = get_options,
 	.args_size = sizeof(struct get_args),
-	.min = 1,
 	.max = SIZE_MAX,
 	.run = get_run,
 };

@@ -16,7 +16,7 @@
 struct logs_args {
 	struct cluster_args cluster;
 	bool follow, timestamps, previous;
-	const char *container;
+	const char *container, *selector;
 	const char *since;
 	uint64_t tail;
 };
@@ -30,6 +30,7 @@ static const struct cli_option options[] = {
 	OPT('n', "tail",       CLI_UINT,   tail,       "N",    "begin with the last N lines"),
 	OPT_HEADING("Pods of the cluster"),
 	OPT('c', "container",  CLI_STRING, container,  "NAME", "which container of the Pod"),
+	OPT('l', "selector",   CLI_STRING, selector,   "SELECTOR", "all Pods with these labels, each line with its Pod's name"),
 	OPT('p', "previous",   CLI_FLAG,   previous,   NULL,   "what it wrote before its last restart"),
 	CLUSTER_OPTIONS,
 	{0}
@@ -142,16 +143,19 @@ static err *follow(int dir_fd, struct log_reader *reader, struct printer *p, int
 	return print_all(reader, p);
 }
 
-static err *logs_of_pods(const struct cli_context *c)
+static err *logs_of_pods(const struct cli_context *c, int *ret_status)
 {
 	const struct logs_args *a = c->args;
 	struct api_log_query query = {
-		.container = a->container, .follow = a->follow, .timestamps = a->timestamps, .previous = a->previous,
+		.container = c->operand_count > 1 ? c->operands[1] : a->container,
+		.follow = a->follow, .timestamps = a->timestamps, .previous = a->previous,
 		.tail = a->tail == UINT64_MAX ? -1 : (int64_t)MIN(a->tail, (uint64_t)INT64_MAX),
 	};
 
-	TRY(parse_since(a->since, &query.since));
-	return cluster_logs(&a->cluster, c->operands[0], &query);
+	TRY_USAGE(ret_status, parse_since(a->since, &query.since));
+	if (a->selector)
+		return cluster_logs_selected(&a->cluster, a->selector, &query);
+	return cluster_logs(&a->cluster, c->operands[0], &query, ret_status);
 }
 
 static err *logs_of_container(const struct cli_context *c)
@@ -165,13 +169,13 @@ static err *logs_of_container(const struct cli_context *c)
 	struct local_container container;
 	uint64_t lines;
 
-	if (a->container || a->previous)
-		return err_new(EINVAL, "%s: for Pods only, named as pod/%s", a->container ? "--container" : "--previous",
+	if (a->container || a->previous || c->operand_count > 1)
+		return err_new(EINVAL, "%s: for Pods only, named as pod/%s", a->previous ? "--previous" : "a container's name",
 			       c->operands[0]);
 	TRY(parse_since(a->since, &p.since));
 	TRY(arena_new(16 << 20, &arena));
 	TRY(local_open(NULL, &l));
-	TRY(local_find(l, arena, c->operands[0], &container));
+	TRY(local_or_pod(local_find(l, arena, c->operands[0], &container), &a->cluster, "logs", c->operands[0]));
 	TRY(local_keep_open(l, c->operands[0], &dir));
 	if (a->follow && container.status != LOCAL_EXITED) {
 		err *e = local_connect(l, c->operands[0], &sock);
@@ -193,22 +197,25 @@ static err *logs_run(const struct cli_context *c, int *ret_status)
 {
 	const struct logs_args *a = c->args;
 
-	(void)ret_status;
-	return cluster_is_meant(&a->cluster, c->operands[0]) ? logs_of_pods(c) : logs_of_container(c);
+	if ((a->selector != NULL) == (c->operand_count > 0)) {
+		*ret_status = CLI_USAGE;
+		return err_new(EINVAL, "say whose: NAME, TYPE/NAME, or --selector SELECTOR");
+	}
+	return a->selector || cluster_is_meant(&a->cluster, c->operands[0]) ? logs_of_pods(c, ret_status) : logs_of_container(c);
 }
 
 const struct cli_command cmd_logs = {
 	.name = "logs",
-	.operands = "NAME | TYPE/NAME",
+	.operands = "NAME | TYPE/NAME [CONTAINER]",
 	.summary = "Print what a container of this machine, or a Pod, wrote",
 	.example = "stube logs --follow --tail 20 portal\nstube logs --since 1h --timestamps db\n"
-		   "stube logs deployment/antrag --tail 100",
+		   "stube logs deployment/antrag --tail 100\nstube logs --follow --selector app=antrag",
 	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME are the cluster's, and so\n"
-		 "is a bare NAME with --namespace.\n\n" CLUSTER_NOTES,
+		 "is a bare NAME with --namespace. Lines of several Pods begin with the Pod's name; --follow ends when all\n"
+		 "of those that were there at the start have ended.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct logs_args),
 	.defaults = defaults,
-	.min = 1,
-	.max = 1,
+	.max = 2,
 	.run = logs_run,
 };

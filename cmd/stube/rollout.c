@@ -55,11 +55,11 @@ static void defaults(void *args)
 	a->replicas = UINT64_MAX;
 }
 
-static err *open_target(const struct cli_context *c, struct cluster *cluster, struct target *target)
+static err *open_target(const struct cli_context *c, struct cluster *cluster, struct target *target, int *ret_status)
 {
 	const struct rollout_args *a = c->args;
 
-	TRY(target_parse(c->operands[0], deployments_only, target));
+	TRY_USAGE(ret_status, target_parse_two(c->operands, c->operand_count, deployments_only, target));
 	return cluster_open(&a->cluster, cluster);
 }
 
@@ -78,8 +78,7 @@ static err *status_run(const struct cli_context *c, int *ret_status)
 	auto_cluster struct cluster cluster = { 0 };
 	struct target target;
 
-	(void)ret_status;
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	return rollout_wait(&cluster, cluster.namespace, target.name, a->no_wait ? -1 : a->timeout, false);
 }
 
@@ -148,8 +147,7 @@ static err *history_run(const struct cli_context *c, int *ret_status)
 	struct object_list list;
 	struct target target;
 
-	(void)ret_status;
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	TRY(revisions(&cluster, target.name, &deployment, &list));
 	if (output_parse(a->output) == OUTPUT_TABLE)
 		return print_history(&list);
@@ -205,8 +203,7 @@ static err *undo_run(const struct cli_context *c, int *ret_status)
 	struct object_list list;
 	struct target target;
 
-	(void)ret_status;
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	TRY(revisions(&cluster, target.name, &deployment, &list));
 	TRY(choose_revision(deployment, &list, a->revision, &set));
 	return go_back(&cluster, deployment, set);
@@ -220,33 +217,30 @@ static err *restart_run(const struct cli_context *c, int *ret_status)
 	char now[CLOCK_TEXT_MAX], text[256];
 	struct target target;
 
-	(void)ret_status;
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	snprintf(text, sizeof(text), "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"%s\":\"%s\"}}}}}",
 		 ANNOTATION_RESTARTED, clock_text(clock_real(), true, now));
 	return patch(&cluster, target.name, text, "is being restarted");
 }
 
-static err *set_paused(const struct cli_context *c, bool paused)
+static err *set_paused(const struct cli_context *c, bool paused, int *ret_status)
 {
 	auto_cluster struct cluster cluster = { 0 };
 	struct target target;
 
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	return patch(&cluster, target.name, paused ? "{\"spec\":{\"paused\":true}}" : "{\"spec\":{\"paused\":false}}",
 		     paused ? "paused" : "resumed");
 }
 
 static err *pause_run(const struct cli_context *c, int *ret_status)
 {
-	(void)ret_status;
-	return set_paused(c, true);
+	return set_paused(c, true, ret_status);
 }
 
 static err *resume_run(const struct cli_context *c, int *ret_status)
 {
-	(void)ret_status;
-	return set_paused(c, false);
+	return set_paused(c, false, ret_status);
 }
 
 static err *scale_run(const struct cli_context *c, int *ret_status)
@@ -260,16 +254,16 @@ static err *scale_run(const struct cli_context *c, int *ret_status)
 		*ret_status = CLI_USAGE;
 		return err_new(EINVAL, "--replicas: a number up to 100000 is needed");
 	}
-	TRY(open_target(c, &cluster, &target));
+	TRY(open_target(c, &cluster, &target, ret_status));
 	snprintf(text, sizeof(text), "{\"spec\":{\"replicas\":%llu}}", (unsigned long long)a->replicas);
 	return patch(&cluster, target.name, text, "scaled");
 }
 
 #define ROLLOUT_COMMAND(name_, summary_, example_, options_, run_)                                    \
 	{                                                                                             \
-		.name = name_, .operands = "DEPLOYMENT", .summary = summary_, .example = example_,    \
+		.name = name_, .operands = "[deployment] NAME", .summary = summary_, .example = example_,    \
 		.options = options_, .args_size = sizeof(struct rollout_args), .defaults = defaults,  \
-		.min = 1, .max = 1, .run = run_,                                                      \
+		.min = 1, .max = 2, .run = run_,                                                      \
 	}
 
 static const struct cli_command cmd_status =
@@ -302,7 +296,7 @@ const struct cli_command cmd_rollout = {
 
 const struct cli_command cmd_scale = {
 	.name = "scale",
-	.operands = "DEPLOYMENT",
+	.operands = "[deployment] NAME",
 	.summary = "Change how many instances a Deployment has",
 	.example = "stube scale deployment/portal --replicas 3",
 	.notes = CLUSTER_NOTES,
@@ -310,6 +304,6 @@ const struct cli_command cmd_scale = {
 	.args_size = sizeof(struct rollout_args),
 	.defaults = defaults,
 	.min = 1,
-	.max = 1,
+	.max = 2,
 	.run = scale_run,
 };

@@ -198,10 +198,10 @@ both_nodes() {
 
 @test "wrong words are told in one line with the choices" {
 	run --separate-stderr stube get potatoes
-	[ "$status" = 1 ]
+	[ "$status" = 2 ]
 	[ "$stderr" = "error: 'potatoes' is not one of namespaces|nodes|pods|persistentvolumeclaims|events|deployments|replicasets|leases" ]
 	run --separate-stderr stube delete pods
-	[ "$status" = 1 ]
+	[ "$status" = 2 ]
 	[ "$stderr" = 'error: all pods: say so with --all, or choose with --selector' ]
 	run --separate-stderr stube rollout undo pod/x
 	[ "$stderr" = "error: 'pod' is not one of deployment" ]
