@@ -141,7 +141,7 @@ static err *apply_all(struct applying *a, struct manifest *m)
 	return output == OUTPUT_TABLE ? NULL : output_objects(a->results.items, a->results.count, a->results.count > 1, output);
 }
 
-static err *wait_all(struct applying *a)
+static err *wait_all(struct applying *a, int *ret_status)
 {
 	int64_t end = clock_monotonic() + a->args->timeout;
 
@@ -151,7 +151,7 @@ static err *wait_all(struct applying *a)
 			continue;
 		int64_t left = end - clock_monotonic();
 		TRY(rollout_wait(a->c, o->metadata.namespace, o->metadata.name, MAX(left, 1),
-				 output_parse(a->args->output) != OUTPUT_TABLE));
+				 output_parse(a->args->output) != OUTPUT_TABLE, ret_status));
 	}
 	return NULL;
 }
@@ -175,7 +175,7 @@ static err *apply_run(const struct cli_context *c, int *ret_status)
 	TRY(cluster_open(&args->cluster, &cluster));
 	struct applying a = { .c = &cluster, .args = args };
 	TRY(apply_all(&a, &manifest));
-	return args->wait && !args->dry_run ? wait_all(&a) : NULL;
+	return args->wait && !args->dry_run ? wait_all(&a, ret_status) : NULL;
 }
 
 const struct cli_command cmd_apply = {
@@ -185,7 +185,8 @@ const struct cli_command cmd_apply = {
 		   "kubectl create deployment web --image=example.org/web:1 --dry-run=client -o yaml | stube apply --file -",
 	.notes = "What was applied before and is in the manifest no more is removed; what others have set,\n"
 		 "such as the number of replicas where the manifest names none, stays. Nothing is sent unless\n"
-		 "all manifests are right.\n\n" CLUSTER_NOTES,
+		 "all manifests are right. Exit status: 0 done, with --wait 3 when a rollout is not complete in time,\n"
+		 "1 another failure.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct apply_args),
 	.defaults = defaults,

@@ -9,7 +9,7 @@
 #include "api/pod.h"
 #include "base/fd.h"
 
-enum { FOLLOW_MAX = 100, LINE_MAX_BYTES = 256 << 10 };
+enum { FOLLOW_MAX = 100, LINE_MAX_BYTES = 256 << 10, EXEC_DENIED = 126, EXEC_NOT_FOUND = 127 };
 
 static const enum kind_id allowed[] = { KIND_POD, KIND_DEPLOYMENT, KIND_REPLICASET, KIND_COUNT };
 
@@ -28,6 +28,19 @@ err *local_or_pod(err *e, const struct cluster_args *args, const char *command, 
 	if (alone)
 		return e;
 	return err_hint(e, "A Pod of the cluster is named so: stube %s pod/%s", command, name);
+}
+
+err *exec_status(err *e, int *ret_status)
+{
+	auto_str struct str text = STR_INIT(64 << 10);
+
+	if (!e)
+		return NULL;
+	err_format(e, &text);
+	const char *found = strstr(text.data, "find program: exec: ");
+	if (found)
+		*ret_status = strstr(found, "permission denied") ? EXEC_DENIED : EXEC_NOT_FOUND;
+	return e;
 }
 
 /* ---- logs ---- */
@@ -221,5 +234,5 @@ err *cluster_exec(const struct cluster_args *args, char *operand, const struct a
 	pod = target.kind->id == KIND_POD ? pods.items[0] : first_running(&pods);
 	if (!pod)
 		return err_new(ESRCH, "no Pod of %s '%s' is running", target.kind->name, target.name);
-	return api_exec(c.client, pod->metadata.namespace, pod->metadata.name, exec, ret_status);
+	return exec_status(api_exec(c.client, pod->metadata.namespace, pod->metadata.name, exec, ret_status), ret_status);
 }

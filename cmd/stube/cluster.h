@@ -97,9 +97,13 @@ const char *age_text(struct api_time since, char buf[static 24]);
 /* All Pods whose controller, or whose controller's controller, is the object; or the Pod itself. */
 err *pods_of(struct cluster *c, const struct target *target, struct object_list *ret) MUST_CHECK;
 
-/* cmd/stube/rollout-wait.c: wait until a Deployment is complete. timeout in ns; negative: look once. ETIMEDOUT; ECANCELED its progress
- * deadline has passed. quiet: say nothing on the way. */
-err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet) MUST_CHECK;
+/* Exit status of a clear no, which is no failure: instances that find no place, a rollout that is not complete in time. */
+enum { STATUS_NO = 3 };
+
+/* cmd/stube/rollout-wait.c: wait until a Deployment is complete. timeout in ns; negative: look once. With *ret_status STATUS_NO:
+ * ETIMEDOUT; ECANCELED its progress deadline has passed. quiet: say nothing on the way. */
+err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet, int *ret_status)
+	MUST_CHECK;
 
 /* cmd/stube/drain.c: let no new Pods come to a node, or again; end all that is there, whatever becomes of it. timeout in ns. */
 err *node_cordon(struct cluster *c, const char *node, bool on) MUST_CHECK;

@@ -234,7 +234,7 @@ static err *drain_run(const struct cli_context *c, int *ret_status)
 		return drain(&cluster, a, target.name);
 	TRY(forecast(&cluster, target.name, &answer, &f));
 	if (!f.fits)
-		*ret_status = CLI_FAILURE;
+		*ret_status = STATUS_NO;
 	if (output_parse(a->output) != OUTPUT_TABLE)
 		return output_json(answer.data, answer.len, output_parse(a->output));
 	print_forecast(&f);
@@ -248,7 +248,7 @@ const struct cli_command cmd_drain = {
 	.example = "stube drain state-1 --plan\nstube drain state-1",
 	.notes = "Refused, before anything is changed, when some Pod would find no other place or has no\n"
 		 "Deployment that makes it anew; --force goes on. With --plan the exit status is 0 when all\n"
-		 "find a place, else 1. Bring the node back with `stube uncordon`.\n\n" CLUSTER_NOTES,
+		 "find a place, 3 when some do not. Bring the node back with `stube uncordon`.\n\n" CLUSTER_NOTES,
 	.options = drain_options,
 	.args_size = sizeof(struct drain_args),
 	.defaults = defaults,

@@ -116,7 +116,7 @@ static err *plan_run(const struct cli_context *c, int *ret_status)
 	struct decoder d = { .arena = arena, .name = "plan", .lenient = true };
 	TRY(decode_text(&d, &t_plan, NULL, answer.data, answer.len, &plan));
 	if (!plan.fits)
-		*ret_status = CLI_FAILURE;
+		*ret_status = STATUS_NO;
 	if (output_parse(a->output) != OUTPUT_TABLE)
 		return output_json(answer.data, answer.len, output_parse(a->output));
 	print(&plan);
@@ -127,7 +127,7 @@ const struct cli_command cmd_plan = {
 	.name = "plan",
 	.summary = "Say what manifests would change, and where instances would go",
 	.example = "stube plan --file portal.yaml",
-	.notes = "Nothing is changed. Exit status: 0 all instances find a place, 1 some would wait.\n\n" CLUSTER_NOTES,
+	.notes = "Nothing is changed. Exit status: 0 all instances find a place, 3 some would wait, 1 a failure.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct plan_args),
 	.run = plan_run,

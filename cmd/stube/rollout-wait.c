@@ -56,7 +56,7 @@ static err *on_event(const struct watch_event *event, void *user)
 	return w->complete || w->failed || w->gone ? err_new(ECANCELED, "seen enough") : NULL;
 }
 
-err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet)
+err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet, int *ret_status)
 {
 	int64_t end = clock_monotonic() + timeout;
 	struct waiting w = { .name = name, .quiet = quiet };
@@ -82,12 +82,15 @@ err *rollout_wait(struct cluster *c, const char *namespace, const char *name, in
 		err_free(e);
 		if (w.complete)
 			return NULL;
-		if (w.failed)
+		if (w.failed) {
+			*ret_status = STATUS_NO;
 			return err_hint(err_new(ECANCELED, "Deployment '%s': %s", name, w.line),
 					"See why with: stube explain deployment/%s", name);
+		}
 		if (w.gone)
 			return err_new(ENOENT, "Deployment '%s' was deleted meanwhile", name);
 	} while (clock_monotonic() < end);
+	*ret_status = STATUS_NO;
 	return err_hint(err_new(ETIMEDOUT, "Deployment '%s' is not complete: %s", name, w.line),
 			"See why with: stube explain deployment/%s", name);
 }

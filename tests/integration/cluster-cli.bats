@@ -133,9 +133,10 @@ both_nodes() {
 	[ "$(stube get pods --output json | jq -r '[.items[].spec.nodeName] | unique | join(" ")')" = a ]
 	sed -e 's/name: id/name: big/; s/app: id/app: big/g' -e 's/args:/resources: {requests: {memory: 900Gi}}, args:/' "$WORK/id.yaml" > "$WORK/big.yaml"
 	run stube plan --file "$WORK/big.yaml"
-	[ "$status" = 1 ]
+	[ "$status" = 3 ]
 	[[ $output == *'Not all instances find a place.'* ]]
-	stube apply --file "$WORK/big.yaml"
+	run stube apply --file "$WORK/big.yaml" --wait --timeout 1
+	[ "$status" = 3 ]
 	explained() { stube explain deployment/big | grep -q 'not enough memory'; }
 	eventually explained
 	run stube explain deployment/big

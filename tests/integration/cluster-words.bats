@@ -101,6 +101,22 @@ labels_of() { stube get node "$1" --output json | jq -c '.metadata.labels'; }
 	[ "$(wc -l < "$WORK/seen")" = "$(jq -c . "$WORK/seen" | wc -l)" ]
 }
 
+@test "a command that is not there ends with 127, one that may not be executed with 126" {
+	with_node
+	pod_manifest one "$SLEEPER" | stube apply --file -
+	eventually running one
+	run -127 --separate-stderr stube exec pod/one -- /none
+	[ "$status" = 127 ]
+	run -127 --separate-stderr stube exec pod/one -- none
+	[ "$status" = 127 ]
+	run --separate-stderr stube exec pod/one -- /etc/passwd
+	[ "$status" = 126 ]
+	stube run --detach --name local example.org/box:1 -c "$SLEEPER"
+	run -127 --separate-stderr stube exec local /none
+	stube rm --force local
+	[ "$status" = 127 ]
+}
+
 @test "explain says what a Pod with a place waits for" {
 	with_node
 	pod_manifest lost "$SLEEPER" | sed 's|example.org/box:1|example.org/none:1|' | stube apply --file -
