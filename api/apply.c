@@ -63,8 +63,8 @@ static bool has_more(const json *last, const json *live)
 	return false;
 }
 
-/* Members that were applied once and are no longer wanted; none is removed that is not there. Of an object in which others
- * have set something, such as labels, only what was applied goes. */
+/* Members that were applied once and are no longer wanted; none is removed that is not there. Of an object in
+ * which others have set something, such as labels, only what was applied goes. */
 static err *removals(struct arena *arena, const json *last, const json *wanted, const json *live, json *patch)
 {
 	json *below;

@@ -4,9 +4,9 @@
  * wanted  the manifest as written
  * live    the object as the server has it
  *
- * Members that `wanted` has are set to its values; members that `last` had and `wanted` has no more are removed;
- * whatever else `live` has (defaults, what others set) stays, also inside an object that `wanted` has no more. Lists
- * are one value, as in RFC 7386. */
+ * Members that `wanted` has are set to its values; members that `last` had and `wanted` has no more are
+ * removed; whatever else `live` has (defaults, what others set) stays, also inside an object that `wanted`
+ * has no more. Lists are one value, as in RFC 7386. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"

@@ -49,7 +49,8 @@ err *label_selector_check(struct decoder *d, const char *path, const struct labe
 
 /* The rules within a Pod's or template's metadata and spec, each at its path: "spec.template.metadata". */
 err *pod_meta_check(struct decoder *d, const char *path, const struct meta *m) MUST_CHECK;
-err *kind_admit(struct decoder *d, const struct kind *kind, const struct object *object) MUST_CHECK; /* api/pod-admit.c */
+err *kind_admit(struct decoder *d, const struct kind *kind,
+		const struct object *object) MUST_CHECK; /* api/pod-admit.c */
 err *pod_spec_check(struct decoder *d, const char *path, const struct pod_spec *spec) MUST_CHECK;
 
 /* The template of a Deployment or ReplicaSet, at spec.template, with the selector beside it. */

@@ -147,7 +147,8 @@ static err *identify(struct decoder *d, const json *tree, const struct kind *exp
 	return NULL;
 }
 
-static err *decode_object(struct decoder *d, const json *tree, const struct kind *expected, bool admit, struct object **ret)
+static err *decode_object(struct decoder *d, const json *tree, const struct kind *expected, bool admit,
+			  struct object **ret)
 {
 	const struct kind *kind = NULL;
 	struct object *object;

@@ -50,7 +50,8 @@ const struct kind *kind_of(const struct object *object);
  * EINVAL: "web.yaml:7:5: spec.template.spec.containers[0].lifecycle: is not supported". */
 enum object_flags {
 	OBJECT_LENIENT = 1 << 0,
-	OBJECT_ADMIT = 1 << 1, /* and by the rules for what is new, that what is stored need not keep (api/pod-admit.c) */
+	OBJECT_ADMIT = 1 << 1, /* and by the rules for what is new, that what is stored need not keep
+				  (api/pod-admit.c) */
 };
 err *object_decode(struct arena *arena, const char *name, const char *text, size_t len,
 		   const struct kind *expected, unsigned flags, struct object **ret) MUST_CHECK;

@@ -136,7 +136,8 @@ static err *read_file(struct reading *r, const char *path)
 	struct stat st;
 	bool pipe = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 
-	TRY(err_wrap(pipe ? read_pipe(path, &text) : file_read(AT_FDCWD, path, &text), "manifest '%s'", path));
+	TRY(err_wrap(pipe ? read_pipe(path, &text) : file_read(AT_FDCWD, path, &text), "manifest '%s'",
+		     path));
 	return read_text(r, path, text.data, text.len);
 }
 

@@ -15,9 +15,10 @@ struct manifest {
 
 #define MANIFEST_ITEMS_MAX 10000
 
-/* Each path: a file, "-", or a directory, whose *.yaml, *.yml and *.json are read in the order of their names.
- * A path without any object is an error. Nothing is returned unless all is right. The first error of each document is told, up to 20, beside each other
- * (err_beside() of base/err.h: one a line). Errors name file, line and field. */
+/* Each path: a file, "-", or a directory, whose *.yaml, *.yml and *.json are read in the order of their
+ * names. A path without any object is an error. Nothing is returned unless all is right. The first error of
+ * each document is told, up to 20, beside each other (err_beside() of base/err.h: one a line). Errors name
+ * file, line and field. */
 err *manifest_read(struct arena *arena, const struct strv *paths, struct manifest *ret) MUST_CHECK;
 
 /* The same from bytes. */

@@ -1,5 +1,5 @@
-/* api/pod-admit.c: what no node could ever run, refused when it is asked for: rules for what is new. What is stored already stays
- * readable, whatever was admitted when it came. */
+/* api/pod-admit.c: what no node could ever run, refused when it is asked for: rules for what is new. What is
+ * stored already stays readable, whatever was admitted when it came. */
 #include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
@@ -81,7 +81,8 @@ static bool names_host(const char *p, const char *slash)
 {
 	size_t len = (size_t)(slash - p);
 
-	return *p == '[' || memchr(p, '.', len) || memchr(p, ':', len) || (len == 9 && strncasecmp(p, "localhost", 9) == 0);
+	return *p == '[' || memchr(p, '.', len) || memchr(p, ':', len) ||
+	       (len == 9 && strncasecmp(p, "localhost", 9) == 0);
 }
 
 static const char *image_fault(const char *text)
@@ -100,9 +101,9 @@ static const char *image_fault(const char *text)
 	colon = memchr(text, ':', (size_t)(end - text));
 	if (colon && !is_tag(colon + 1, end))
 		return "behind ':' stands no tag";
-	return is_path(text, colon ? colon : end) ?
-		       NULL :
-		       "a path is of lower-case letters and digits with single '.', '_', '__' or '-' between them";
+	return is_path(text, colon ? colon : end) ? NULL
+						  : "a path is of lower-case letters and digits with single "
+						    "'.', '_', '__' or '-' between them";
 }
 
 /* ---- capabilities ---- */
@@ -117,7 +118,8 @@ static bool is_capability(const char *name)
 	return enum_value(oci_capability_names, full) >= 0;
 }
 
-static err *check_capabilities(struct decoder *d, const char *path, const struct strings *names, const char *member)
+static err *check_capabilities(struct decoder *d, const char *path, const struct strings *names,
+			       const char *member)
 {
 	char at[PATH_TEXT + 96];
 
@@ -125,7 +127,8 @@ static err *check_capabilities(struct decoder *d, const char *path, const struct
 		bool all = strcasecmp(names->items[i], "ALL") == 0;
 		snprintf(at, sizeof(at), "%s.securityContext.capabilities.%s[%zu]", path, member, i);
 		if (all && str_equal(member, "add"))
-			return decoder_fail(d, at, "'%s' is not supported: list what is needed", names->items[i]);
+			return decoder_fail(d, at, "'%s' is not supported: list what is needed",
+					    names->items[i]);
 		if (!all && !is_capability(names->items[i]))
 			return decoder_fail(d, at, "unknown capability '%s'", names->items[i]);
 	}
@@ -165,9 +168,11 @@ err *kind_admit(struct decoder *d, const struct kind *kind, const struct object 
 	case KIND_POD:
 		return admit_spec(d, "spec", &((const struct pod *)document)->spec);
 	case KIND_DEPLOYMENT:
-		return admit_spec(d, "spec.template.spec", &((const struct deployment *)document)->spec.template.spec);
+		return admit_spec(d, "spec.template.spec",
+				  &((const struct deployment *)document)->spec.template.spec);
 	case KIND_REPLICASET:
-		return admit_spec(d, "spec.template.spec", &((const struct replicaset *)document)->spec.template.spec);
+		return admit_spec(d, "spec.template.spec",
+				  &((const struct replicaset *)document)->spec.template.spec);
 	default:
 		return NULL;
 	}

@@ -342,7 +342,8 @@ static void completion_words(const struct cli_option *options, struct str *out)
 	str_add(out, " --help");
 }
 
-/* After an option with a fixed set of values: those, of this command, whose choices may be others than another's. */
+/* After an option with a fixed set of values: those, of this command, whose choices may be others than
+ * another's. */
 static void completion_choices(const struct cli_option *options, struct str *out)
 {
 	bool open = false;

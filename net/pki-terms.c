@@ -34,7 +34,8 @@ static void warn(const char *what, int64_t ends)
 		return;
 	clock_text(ends, false, when);
 	snprintf(days, sizeof(days), "%lld", (long long)(left / DAY));
-	log_warning(left > 0 ? "a certificate ends soon: renew it" : "a certificate has ended: nobody accepts it any more",
+	log_warning(left > 0 ? "a certificate ends soon: renew it"
+			     : "a certificate has ended: nobody accepts it any more",
 		    "certificate", what, "ends", when, "days", left > 0 ? days : NULL, NULL);
 }
 
@@ -69,7 +70,8 @@ void pki_terms_write(const struct pki_terms *t, struct str *out)
 {
 	if (!t->own && !t->authority)
 		return;
-	str_add(out, "# HELP stube_certificate_expiration_seconds Until a certificate in use ends; negative: since then.\n"
+	str_add(out, "# HELP stube_certificate_expiration_seconds Until a certificate in use ends; negative: "
+		     "since then.\n"
 		     "# TYPE stube_certificate_expiration_seconds gauge\n");
 	write_one(out, "own", t->own);
 	write_one(out, "authority", t->authority);

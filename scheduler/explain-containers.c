@@ -48,7 +48,8 @@ static void say_one(const struct container_status *c, struct str *out)
 {
 	str_addf(out, "; container '%.100s' ", c->name);
 	if (c->state.waiting) {
-		str_addf(out, "waits: %.100s", c->state.waiting->reason ? c->state.waiting->reason : "no reason told");
+		str_addf(out, "waits: %.100s",
+			 c->state.waiting->reason ? c->state.waiting->reason : "no reason told");
 		add_message(out, c->state.waiting->message);
 	} else if (c->state.terminated) {
 		add_end(out, c->state.terminated);

@@ -13,8 +13,8 @@ struct loss {
 bool report_lost(struct scheduler *s, const char *node, struct loss *ret);
 /* ", lost since 2026-11-24T08:00:00Z" or ", which is gone". */
 void report_say_loss(struct str *out, const struct loss *loss);
-/* What each container of a placed Pod waits for, or how it ended: "; container 'main' waits: ImagePullBackOff: ...";
- * nothing when all is well. */
+/* What each container of a placed Pod waits for, or how it ended: "; container 'main' waits:
+ * ImagePullBackOff: ..."; nothing when all is well. */
 void report_say_containers(const struct pod *pod, struct str *out);
 
 /* What keeps a Pod's claims from being used: "claim 'x' is not there"; "" when nothing does. */

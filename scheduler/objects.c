@@ -47,7 +47,8 @@ static err *make_updated(struct job *j, const struct entry *now, const struct ob
 	return NULL;
 }
 
-/* A change by somebody outside is held to the rules for what is new; of what stays as it was, nothing is asked. */
+/* A change by somebody outside is held to the rules for what is new; of what stays as it was, nothing is
+ * asked. */
 static err *admit_change(const struct job *j, const struct entry *now, const struct object *wanted)
 {
 	return j->write.subresource || object_same_spec(now->object, wanted) ? NULL : object_admit(wanted);

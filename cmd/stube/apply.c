@@ -165,8 +165,8 @@ static err *apply_run(const struct cli_context *c, int *ret_status)
 
 	if (args->files.count == 0 || c->operand_count > 0) {
 		*ret_status = CLI_USAGE;
-		return c->operand_count ? err_new(EINVAL, "say which manifests: --file %s", c->operands[0]) :
-					  err_new(EINVAL, "say which manifests: --file FILE");
+		return c->operand_count ? err_new(EINVAL, "say which manifests: --file %s", c->operands[0])
+					: err_new(EINVAL, "say which manifests: --file FILE");
 	}
 	/* Before the cluster is asked for: a wrong manifest is told without one. */
 	TRY(arena_new(512 << 20, &arena));
@@ -182,10 +182,13 @@ const struct cli_command cmd_apply = {
 	.name = "apply",
 	.summary = "Make the cluster hold what manifests say",
 	.example = "stube apply --file portal.yaml --wait\n"
-		   "kubectl create deployment web --image=example.org/web:1 --dry-run=client -o yaml | stube apply --file -",
+		   "kubectl create deployment web --image=example.org/web:1 --dry-run=client -o yaml | stube "
+		   "apply --file -",
 	.notes = "What was applied before and is in the manifest no more is removed; what others have set,\n"
-		 "such as the number of replicas where the manifest names none, stays. Nothing is sent unless\n"
-		 "all manifests are right. Exit status: 0 done, with --wait 3 when a rollout is not complete in time,\n"
+		 "such as the number of replicas where the manifest names none, stays. Nothing is sent "
+		 "unless\n"
+		 "all manifests are right. Exit status: 0 done, with --wait 3 when a rollout is not complete "
+		 "in time,\n"
 		 "1 another failure.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct apply_args),

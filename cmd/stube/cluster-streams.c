@@ -119,7 +119,8 @@ static void *follow_one(void *user)
 {
 	struct following *f = user;
 
-	f->error = unless_gone(api_log(f->c->client, f->pod->namespace, f->pod->name, f->query, print, &f->printing, NULL));
+	f->error = unless_gone(
+		api_log(f->c->client, f->pod->namespace, f->pod->name, f->query, print, &f->printing, NULL));
 	if (!f->error)
 		f->error = print_end(&f->printing);
 	return NULL;
@@ -141,7 +142,9 @@ static err *follow_all(struct cluster *c, const struct object_list *pods, const 
 	for (; started < pods->count && code == 0; started += code == 0) {
 		struct following *f = &all[started];
 		*f = (struct following){ .c = c, .pod = &pods->items[started]->metadata, .query = query };
-		f->printing = (struct printing){ .prefix = f->pod->name, .line = STR_INIT(2 * LINE_MAX_BYTES), .lock = &lock };
+		f->printing = (struct printing){ .prefix = f->pod->name,
+						 .line = STR_INIT(2 * LINE_MAX_BYTES),
+						 .lock = &lock };
 		code = pthread_create(&f->thread, NULL, follow_one, f);
 	}
 	if (code)
@@ -184,7 +187,8 @@ static err *no_pods(const struct target *target)
 	return err_new(ENOENT, "%s '%s' has no Pods", target->kind->name, target->name);
 }
 
-err *cluster_logs(const struct cluster_args *args, char *operand, const struct api_log_query *query, int *ret_status)
+err *cluster_logs(const struct cluster_args *args, char *operand, const struct api_log_query *query,
+		  int *ret_status)
 {
 	auto_cluster struct cluster c = { 0 };
 	struct object_list pods;
@@ -196,7 +200,8 @@ err *cluster_logs(const struct cluster_args *args, char *operand, const struct a
 	return pods.count ? print_pods(&c, &pods, query) : no_pods(&target);
 }
 
-err *cluster_logs_selected(const struct cluster_args *args, const char *selector, const struct api_log_query *query)
+err *cluster_logs_selected(const struct cluster_args *args, const char *selector,
+			   const struct api_log_query *query)
 {
 	auto_cluster struct cluster c = { 0 };
 	struct api_query chosen = { .labels = selector };
@@ -234,5 +239,6 @@ err *cluster_exec(const struct cluster_args *args, char *operand, const struct a
 	pod = target.kind->id == KIND_POD ? pods.items[0] : first_running(&pods);
 	if (!pod)
 		return err_new(ESRCH, "no Pod of %s '%s' is running", target.kind->name, target.name);
-	return exec_status(api_exec(c.client, pod->metadata.namespace, pod->metadata.name, exec, ret_status), ret_status);
+	return exec_status(api_exec(c.client, pod->metadata.namespace, pod->metadata.name, exec, ret_status),
+			   ret_status);
 }

@@ -47,13 +47,14 @@ err *targets_parse(struct arena *arena, char **operands, size_t count, struct ta
 /* One object; a bare NAME is of `fallback`. EINVAL for a kind that is not among `kinds` (ends with KIND_COUNT). */
 err *target_parse(char *operand, const enum kind_id *allowed, struct target *ret) MUST_CHECK;
 /* The same from one operand, or from two: TYPE NAME. */
-err *target_parse_two(char **operands, size_t count, const enum kind_id *allowed, struct target *ret) MUST_CHECK;
+err *target_parse_two(char **operands, size_t count, const enum kind_id *allowed,
+		      struct target *ret) MUST_CHECK;
 /* An error in the caller's words is a usage error: for calls in a command's run. */
-#define TRY_USAGE(ret_status, call)          \
-	do {                                 \
-		*(ret_status) = CLI_USAGE;   \
-		TRY(call);                   \
-		*(ret_status) = CLI_OK;      \
+#define TRY_USAGE(ret_status, call)        \
+	do {                               \
+		*(ret_status) = CLI_USAGE; \
+		TRY(call);                 \
+		*(ret_status) = CLI_OK;    \
 	} while (0)
 /* NULL for kinds without namespaces. */
 const char *target_namespace(const struct cluster *c, const struct kind *kind);
@@ -97,13 +98,15 @@ const char *age_text(struct api_time since, char buf[static 24]);
 /* All Pods whose controller, or whose controller's controller, is the object; or the Pod itself. */
 err *pods_of(struct cluster *c, const struct target *target, struct object_list *ret) MUST_CHECK;
 
-/* Exit status of a clear no, which is no failure: instances that find no place, a rollout that is not complete in time. */
+/* Exit status of a clear no, which is no failure: instances that find no place, a rollout that is not
+ * complete in time. */
 enum { STATUS_NO = 3 };
 
-/* cmd/stube/rollout-wait.c: wait until a Deployment is complete. timeout in ns; negative: look once. With *ret_status STATUS_NO:
- * ETIMEDOUT; ECANCELED its progress deadline has passed. quiet: say nothing on the way. */
-err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet, int *ret_status)
-	MUST_CHECK;
+/* cmd/stube/rollout-wait.c: wait until a Deployment is complete. timeout in ns; negative: look once. With
+ * *ret_status STATUS_NO: ETIMEDOUT; ECANCELED its progress deadline has passed. quiet: say nothing on the
+ * way. */
+err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet,
+		  int *ret_status) MUST_CHECK;
 
 /* cmd/stube/drain.c: let no new Pods come to a node, or again; end all that is there, whatever becomes of it. timeout in ns. */
 err *node_cordon(struct cluster *c, const char *node, bool on) MUST_CHECK;

@@ -376,8 +376,14 @@ void rows_show_labels(struct rows *r)
 
 void rows_wide_enough(struct rows *r)
 {
-	static const struct { const char *heading; size_t width; } rooms[] = {
-		{ "STATUS", sizeof("CreateContainerError") - 1 }, { "NODE", 16 }, { "READY", 5 }, { "AGE", 5 },
+	static const struct {
+		const char *heading;
+		size_t width;
+	} rooms[] = {
+		{ "STATUS", sizeof("CreateContainerError") - 1 },
+		{ "NODE", 16 },
+		{ "READY", 5 },
+		{ "AGE", 5 },
 	};
 
 	for (size_t i = 0; i < r->count; i++)

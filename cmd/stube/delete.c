@@ -98,8 +98,9 @@ static err *from_list(struct deleting *d, const struct kind *kind)
 
 static err *check_choice(const struct delete_args *a, const struct kind *kind)
 {
-	return a->selector || a->all ? NULL :
-				       err_new(EINVAL, "all %s: say so with --all, or choose with --selector", kind->plural);
+	return a->selector || a->all ? NULL
+				     : err_new(EINVAL, "all %s: say so with --all, or choose with --selector",
+					       kind->plural);
 }
 
 static err *from_operands(struct deleting *d, char **operands, size_t count, int *ret_status)

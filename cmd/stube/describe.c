@@ -159,8 +159,9 @@ static void describe_deployment(const struct object *o, struct str *out)
 
 	label_selector_format(&d->spec.selector, &selector);
 	line(out, 0, "Selector:", selector.data);
-	str_addf(out, "%-*s%d wanted, %d updated, %d ready, %d available, %d unavailable\n", COLUMN, "Replicas:", d->spec.replicas,
-		 d->status.updated, d->status.ready, d->status.available, d->status.unavailable);
+	str_addf(out, "%-*s%d wanted, %d updated, %d ready, %d available, %d unavailable\n", COLUMN,
+		 "Replicas:", d->spec.replicas, d->status.updated, d->status.ready, d->status.available,
+		 d->status.unavailable);
 	line(out, 0, "Strategy:", d->spec.strategy.type == STRATEGY_RECREATE ? "Recreate" : "RollingUpdate");
 	line(out, 0, "Paused:", d->spec.paused ? "yes" : NULL);
 	pairs(out, "Pod labels:", &d->spec.template.metadata.labels);

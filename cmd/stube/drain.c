@@ -248,7 +248,8 @@ const struct cli_command cmd_drain = {
 	.example = "stube drain state-1 --plan\nstube drain state-1",
 	.notes = "Refused, before anything is changed, when some Pod would find no other place or has no\n"
 		 "Deployment that makes it anew; --force goes on. With --plan the exit status is 0 when all\n"
-		 "find a place, 3 when some do not. Bring the node back with `stube uncordon`.\n\n" CLUSTER_NOTES,
+		 "find a place, 3 when some do not. Bring the node back with `stube "
+		 "uncordon`.\n\n" CLUSTER_NOTES,
 	.options = drain_options,
 	.args_size = sizeof(struct drain_args),
 	.defaults = defaults,

@@ -71,7 +71,8 @@ static err *exec_in_container(const struct cli_context *c, int *ret_status)
 		.interactive = a->interactive,
 	};
 	TRY(local_open(NULL, &l));
-	err *e = local_or_pod(local_exec(l, c->operands[0], &exec, &end), &a->cluster, "exec", c->operands[0]);
+	err *e =
+		local_or_pod(local_exec(l, c->operands[0], &exec, &end), &a->cluster, "exec", c->operands[0]);
 	TRY(exec_status(e, ret_status));
 	*ret_status = end.code;
 	return NULL;
@@ -90,8 +91,10 @@ const struct cli_command cmd_exec = {
 	.summary = "Run a command inside a running container, of this machine or of a Pod",
 	.example = "stube exec portal cat /etc/hosts\nstube exec --interactive --tty db /bin/sh\n"
 		   "stube exec pod/antrag-6f7c-2xk4p -- /usr/bin/antrag --version",
-	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME (its first running Pod)\n"
-		 "are the cluster's, and so is a bare NAME with --namespace. The exit status is the command's own; 127 when\n"
+	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME (its first "
+		 "running Pod)\n"
+		 "are the cluster's, and so is a bare NAME with --namespace. The exit status is the "
+		 "command's own; 127 when\n"
 		 "it is not there, 126 when it may not be executed.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct exec_args),

@@ -103,7 +103,8 @@ const struct cli_command cmd_explain = {
 	.operands = "POD | TYPE/NAME | TYPE NAME",
 	.summary = "Say why Pods are where they are, or what they wait for",
 	.example = "stube explain deployment/bayernid\nstube explain pod/antrag-6f7c-2xk4p --output json",
-	.notes = "Each node is named with the first reason that refuses the Pod, and what would help; of a Pod with a\n"
+	.notes = "Each node is named with the first reason that refuses the Pod, and what would help; of a "
+		 "Pod with a\n"
 		 "place, what its containers wait for or how they ended.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct explain_args),

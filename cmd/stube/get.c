@@ -158,7 +158,9 @@ static void on_signal(int signal)
 /* A line each, as the API's own watches have them: readers need not find where a document ends. */
 static err *print_event(const struct watch_event *event)
 {
-	static const char *const types[] = { [WATCH_ADDED] = "ADDED", [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED" };
+	static const char *const types[] = {
+		[WATCH_ADDED] = "ADDED", [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED"
+	};
 	auto_str struct str out = STR_INIT(64 << 20);
 
 	str_addf(&out, "{\"type\":\"%s\",\"object\":", types[event->type]);
@@ -230,8 +232,8 @@ static err *targets_of_manifests(struct cluster *c, const struct strv *files, st
 		if (!meta->name)
 			return err_new(EINVAL, "%s: metadata.name: required to find it", m.items[i].source);
 		if (meta->namespace && !str_equal(meta->namespace, c->namespace))
-			return err_hint(err_new(EINVAL, "%s: is of namespace '%s', not '%s'", m.items[i].source, meta->namespace,
-						c->namespace),
+			return err_hint(err_new(EINVAL, "%s: is of namespace '%s', not '%s'",
+						m.items[i].source, meta->namespace, c->namespace),
 					"Ask for one namespace at a time, with --namespace.");
 		ret->items[i] = (struct target){ kind_of(m.items[i].object), meta->name };
 	}
@@ -285,7 +287,8 @@ static err *about_fields(const struct get_args *a, const struct target *about, s
 	str_addf(fields, "involvedObject.kind=%s,involvedObject.name=%s", about->kind->name, about->name);
 	if (!a->former && !a->all_namespaces) {
 		TRY(cluster_open(&a->cluster, &c));
-		err *e = api_get(c.client, c.arena, about->kind, target_namespace(&c, about->kind), about->name, &object);
+		err *e = api_get(c.client, c.arena, about->kind, target_namespace(&c, about->kind),
+				 about->name, &object);
 		if (!e)
 			str_addf(fields, ",involvedObject.uid=%s", object->metadata.uid);
 		else if (e->code != ENOENT)
@@ -328,8 +331,8 @@ const struct cli_command cmd_get = {
 	.notes = "TYPEs and their short names: namespaces (ns), nodes (no), pods (po),\n"
 		 "persistentvolumeclaims (pvc), events (ev), deployments (deploy), replicasets (rs),\n"
 		 "leases; \"all\" is pods, replicasets, deployments and persistentvolumeclaims.\n"
-		 "--watch --output json prints a line for each change: {\"type\":\"MODIFIED\",\"object\":{...}}.\n\n"
-		 CLUSTER_NOTES,
+		 "--watch --output json prints a line for each change: "
+		 "{\"type\":\"MODIFIED\",\"object\":{...}}.\n\n" CLUSTER_NOTES,
 	.options = get_options,
 	.args_size = sizeof(struct get_args),
 	.max = SIZE_MAX,

@@ -25,7 +25,7 @@ enum { CHANGES_MAX = 64, TRIES = 5 };
 /* "KEY=VALUE", "KEY-"; of taints "KEY=VALUE:EFFECT", "KEY:EFFECT", "KEY:EFFECT-", "KEY-". */
 struct change {
 	char *key, *value; /* value NULL: none */
-	int effect;        /* 0: none, or any */
+	int effect;	   /* 0: none, or any */
 	bool remove;
 };
 struct changing {
@@ -34,7 +34,8 @@ struct changing {
 	struct change changes[CHANGES_MAX];
 	size_t count;
 	/* Append a merge patch to `patch`; nothing when the object is so already. */
-	err *(*make)(const struct changing *g, const struct object *object, const char *label, struct str *patch);
+	err *(*make)(const struct changing *g, const struct object *object, const char *label,
+		     struct str *patch);
 	const char *word; /* "labeled" */
 };
 
@@ -56,7 +57,9 @@ static err *parse_change(struct arena *arena, const char *text, bool taint, stru
 		*part++ = '\0';
 		ret->effect = enum_value(taint_effect_names, part);
 		if (ret->effect <= 0)
-			return err_new(EINVAL, "'%s': '%s' is not one of NoSchedule|PreferNoSchedule|NoExecute", text, part);
+			return err_new(EINVAL,
+				       "'%s': '%s' is not one of NoSchedule|PreferNoSchedule|NoExecute", text,
+				       part);
 	}
 	part = strchr(copy, '=');
 	if (part) {
@@ -64,8 +67,10 @@ static err *parse_change(struct arena *arena, const char *text, bool taint, stru
 		ret->value = part;
 	}
 	if (!*ret->key || (!taint && !ret->remove && !ret->value) || (taint && !ret->remove && !ret->effect))
-		return err_new(EINVAL, taint ? "'%s' is not KEY[=VALUE]:EFFECT, KEY:EFFECT- or KEY-" :
-					       "'%s' is not KEY=VALUE or KEY-", text);
+		return err_new(EINVAL,
+			       taint ? "'%s' is not KEY[=VALUE]:EFFECT, KEY:EFFECT- or KEY-"
+				     : "'%s' is not KEY=VALUE or KEY-",
+			       text);
 	return NULL;
 }
 
@@ -76,7 +81,8 @@ static err *parse(struct changing *g, const struct cli_context *c, bool taint, s
 	while (names < c->operand_count && (names == 0 || !is_change(c->operands[names])))
 		names++;
 	if (names == c->operand_count)
-		return err_new(EINVAL, "say what: %s", taint ? "KEY=VALUE:EFFECT" : "KEY=VALUE, or KEY- to take it away");
+		return err_new(EINVAL, "say what: %s",
+			       taint ? "KEY=VALUE:EFFECT" : "KEY=VALUE, or KEY- to take it away");
 	if (c->operand_count - names > CHANGES_MAX)
 		return err_new(E2BIG, "more than %d changes", CHANGES_MAX);
 	for (size_t i = names; i < c->operand_count; i++)
@@ -84,16 +90,19 @@ static err *parse(struct changing *g, const struct cli_context *c, bool taint, s
 	TRY(targets_parse(g->c.arena, c->operands, names, ret));
 	for (size_t i = 0; i < ret->count; i++) {
 		if (!ret->items[i].name)
-			return err_new(EINVAL, "say which of %s: TYPE NAME, or TYPE/NAME", ret->items[i].kind->plural);
+			return err_new(EINVAL, "say which of %s: TYPE NAME, or TYPE/NAME",
+				       ret->items[i].kind->plural);
 		if (taint && ret->items[i].kind->id != KIND_NODE)
-			return err_new(EINVAL, "'%s' is not one of nodes: only these have taints", ret->items[i].kind->plural);
+			return err_new(EINVAL, "'%s' is not one of nodes: only these have taints",
+				       ret->items[i].kind->plural);
 	}
 	return NULL;
 }
 
 /* ---- labels ---- */
 
-static err *label_patch(const struct changing *g, const struct object *object, const char *label, struct str *patch)
+static err *label_patch(const struct changing *g, const struct object *object, const char *label,
+			struct str *patch)
 {
 	struct json_writer w = JSON_WRITER(patch, 0);
 	size_t changed = 0;
@@ -110,7 +119,8 @@ static err *label_patch(const struct changing *g, const struct object *object, c
 		if (x->remove ? !now : str_equal(now, x->value))
 			continue;
 		if (now && !x->remove && !g->args->overwrite)
-			return err_hint(err_new(EEXIST, "%s has the label '%s' already, with '%s'", label, x->key, now),
+			return err_hint(err_new(EEXIST, "%s has the label '%s' already, with '%s'", label,
+						x->key, now),
 					"Add --overwrite to change it.");
 		json_key(&w, x->key);
 		if (x->remove)
@@ -145,8 +155,8 @@ static void write_taint(struct json_writer *w, const char *key, const char *valu
 }
 
 /* What becomes of a taint that is there: kept, taken away, or (by *ret) given another value. */
-static err *look_at_taint(const struct changing *g, const struct taint *t, const char *label, bool done[CHANGES_MAX],
-			  const struct change **ret)
+static err *look_at_taint(const struct changing *g, const struct taint *t, const char *label,
+			  bool done[CHANGES_MAX], const struct change **ret)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < g->count; i++) {
@@ -155,8 +165,9 @@ static err *look_at_taint(const struct changing *g, const struct taint *t, const
 			continue;
 		bool same = !x->remove && str_equal(x->value ? x->value : "", t->value ? t->value : "");
 		if (!x->remove && !same && !g->args->overwrite)
-			return err_hint(err_new(EEXIST, "%s has the taint '%s' of this effect already, with '%s'", label, t->key,
-						t->value ? t->value : ""),
+			return err_hint(err_new(EEXIST,
+						"%s has the taint '%s' of this effect already, with '%s'",
+						label, t->key, t->value ? t->value : ""),
 					"Add --overwrite to change it.");
 		done[i] = true;
 		if (!same)
@@ -165,7 +176,8 @@ static err *look_at_taint(const struct changing *g, const struct taint *t, const
 	return NULL;
 }
 
-static err *taint_patch(const struct changing *g, const struct object *object, const char *label, struct str *patch)
+static err *taint_patch(const struct changing *g, const struct object *object, const char *label,
+			struct str *patch)
 {
 	const struct node *node = (const struct node *)(const void *)object;
 	struct json_writer w = JSON_WRITER(patch, 0);
@@ -269,7 +281,8 @@ const struct cli_command cmd_label = {
 	.summary = "Set and take away single labels of objects",
 	.example = "stube label node state-1 disk=ssd\nstube label node/state-1 disk-\n"
 		   "stube label nodes state-1 state-2 stube/protection-class=high --overwrite",
-	.notes = "What the manifest of an object has, the next `stube apply` sets again; other labels stay.\n\n" CLUSTER_NOTES,
+	.notes = "What the manifest of an object has, the next `stube apply` sets again; other labels "
+		 "stay.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct label_args),
 	.min = 2,
@@ -281,7 +294,8 @@ const struct cli_command cmd_taint = {
 	.name = "taint",
 	.operands = "nodes NAME...|node/NAME... KEY[=VALUE]:EFFECT|KEY[:EFFECT]- ...",
 	.summary = "Set and take away taints, which keep Pods from nodes",
-	.example = "stube taint nodes state-1 operator=commercial:NoSchedule\nstube taint node/state-1 operator-",
+	.example = "stube taint nodes state-1 operator=commercial:NoSchedule\nstube taint node/state-1 "
+		   "operator-",
 	.notes = "EFFECTs:\n\n"
 		 "  NoSchedule        new Pods without a toleration do not come\n"
 		 "  PreferNoSchedule  they come when no other node fits\n"

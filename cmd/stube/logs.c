@@ -148,7 +148,9 @@ static err *logs_of_pods(const struct cli_context *c, int *ret_status)
 	const struct logs_args *a = c->args;
 	struct api_log_query query = {
 		.container = c->operand_count > 1 ? c->operands[1] : a->container,
-		.follow = a->follow, .timestamps = a->timestamps, .previous = a->previous,
+		.follow = a->follow,
+		.timestamps = a->timestamps,
+		.previous = a->previous,
 		.tail = a->tail == UINT64_MAX ? -1 : (int64_t)MIN(a->tail, (uint64_t)INT64_MAX),
 	};
 
@@ -170,12 +172,13 @@ static err *logs_of_container(const struct cli_context *c)
 	uint64_t lines;
 
 	if (a->container || a->previous || c->operand_count > 1)
-		return err_new(EINVAL, "%s: for Pods only, named as pod/%s", a->previous ? "--previous" : "a container's name",
-			       c->operands[0]);
+		return err_new(EINVAL, "%s: for Pods only, named as pod/%s",
+			       a->previous ? "--previous" : "a container's name", c->operands[0]);
 	TRY(parse_since(a->since, &p.since));
 	TRY(arena_new(16 << 20, &arena));
 	TRY(local_open(NULL, &l));
-	TRY(local_or_pod(local_find(l, arena, c->operands[0], &container), &a->cluster, "logs", c->operands[0]));
+	TRY(local_or_pod(local_find(l, arena, c->operands[0], &container), &a->cluster, "logs",
+			 c->operands[0]));
 	TRY(local_keep_open(l, c->operands[0], &dir));
 	if (a->follow && container.status != LOCAL_EXITED) {
 		err *e = local_connect(l, c->operands[0], &sock);
@@ -201,7 +204,8 @@ static err *logs_run(const struct cli_context *c, int *ret_status)
 		*ret_status = CLI_USAGE;
 		return err_new(EINVAL, "say whose: NAME, TYPE/NAME, or --selector SELECTOR");
 	}
-	return a->selector || cluster_is_meant(&a->cluster, c->operands[0]) ? logs_of_pods(c, ret_status) : logs_of_container(c);
+	return a->selector || cluster_is_meant(&a->cluster, c->operands[0]) ? logs_of_pods(c, ret_status)
+									    : logs_of_container(c);
 }
 
 const struct cli_command cmd_logs = {
@@ -210,8 +214,10 @@ const struct cli_command cmd_logs = {
 	.summary = "Print what a container of this machine, or a Pod, wrote",
 	.example = "stube logs --follow --tail 20 portal\nstube logs --since 1h --timestamps db\n"
 		   "stube logs deployment/antrag --tail 100\nstube logs --follow --selector app=antrag",
-	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME are the cluster's, and so\n"
-		 "is a bare NAME with --namespace. Lines of several Pods begin with the Pod's name; --follow ends when all\n"
+	.notes = "A bare NAME is a container of this machine; pod/NAME and deployment/NAME are the "
+		 "cluster's, and so\n"
+		 "is a bare NAME with --namespace. Lines of several Pods begin with the Pod's name; --follow "
+		 "ends when all\n"
 		 "of those that were there at the start have ended.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct logs_args),

@@ -113,5 +113,7 @@ err *pki_dir_issue(struct arena *arena, int dir_fd, const struct pki_order *orde
 	else
 		TRY_ALLOC(arena, *ret_file, arena_printf(arena, "%s-%s.conf", role->stem, order->name));
 	TRY(pki_dir_write_config(arena, dir_fd, *ret_file, order->server, order->name, &pair));
-	return (*ret_file)[0] == '/' ? pki_held_note(arena, dir_fd, *ret_file, order->role, request.name, pair.cert) : NULL;
+	return (*ret_file)[0] == '/'
+		       ? pki_held_note(arena, dir_fd, *ret_file, order->role, request.name, pair.cert)
+		       : NULL;
 }

@@ -1,4 +1,5 @@
-/* cmd/stube/pki-held.c: the certificates of an authority: those in its folder, and those that it issued elsewhere. */
+/* cmd/stube/pki-held.c: the certificates of an authority: those in its folder, and those that it issued
+ * elsewhere. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include "cmd/stube/pki.h"
 
 enum { FILES_MAX = 4096 };
-#define REGISTER_FILE    "elsewhere.json"
+#define REGISTER_FILE	 "elsewhere.json"
 #define REGISTER_VERSION 1
 
 /* ---- the register of files outside the folder ---- */
@@ -61,7 +62,8 @@ static err *register_read(struct arena *arena, int dir_fd, struct entries *ret)
 	return NULL;
 }
 
-err *pki_held_note(struct arena *arena, int dir_fd, const char *file, enum pki_role role, const char *name, const char *cert)
+err *pki_held_note(struct arena *arena, int dir_fd, const char *file, enum pki_role role, const char *name,
+		   const char *cert)
 {
 	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
 	struct entries have;
@@ -110,7 +112,8 @@ err *pki_held_read(struct arena *arena, int dir_fd, const char *file, struct pki
 static const struct pki_role_row *role_of(const struct pki_info *info)
 {
 	for (size_t i = 0; i < PKI_ROLE_COUNT; i++)
-		if (info->groups[0] ? str_equal(info->groups[0], pki_roles[i].groups[0]) : !pki_roles[i].groups[0])
+		if (info->groups[0] ? str_equal(info->groups[0], pki_roles[i].groups[0])
+				    : !pki_roles[i].groups[0])
 			return &pki_roles[i];
 	return NULL;
 }
@@ -203,18 +206,24 @@ static err *check_place(const struct pki_held *h)
 	struct stat st;
 
 	if (h->away)
-		return err_hint(err_new(ENOENT, "it is not there any more"), "Issue it anew, and carry it to where it is used.");
+		return err_hint(err_new(ENOENT, "it is not there any more"),
+				"Issue it anew, and carry it to where it is used.");
 	if (h->file[0] == '/' && (lstat(h->file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
-		return err_hint(err_new(EPERM, "it belongs to another user"), "Issue it anew, and give it to its owner.");
+		return err_hint(err_new(EPERM, "it belongs to another user"),
+				"Issue it anew, and give it to its owner.");
 	return NULL;
 }
 
-err *pki_held_renew(struct arena *arena, int dir_fd, const struct pki_pair *authority, const struct pki_held *h,
-		    int64_t lifetime)
+err *pki_held_renew(struct arena *arena, int dir_fd, const struct pki_pair *authority,
+		    const struct pki_held *h, int64_t lifetime)
 {
 	struct pki_request request = {
-		.name = h->info.name, .groups = h->info.groups, .addresses = h->info.addresses, .server = h->info.server,
-		.client = h->info.client, .lifetime = lifetime,
+		.name = h->info.name,
+		.groups = h->info.groups,
+		.addresses = h->info.addresses,
+		.server = h->info.server,
+		.client = h->info.client,
+		.lifetime = lifetime,
 	};
 	const struct pki_role_row *role = role_of(&h->info);
 	struct pki_pair pair;
@@ -226,7 +235,8 @@ err *pki_held_renew(struct arena *arena, int dir_fd, const struct pki_pair *auth
 		TRY(pki_dir_write_config(arena, dir_fd, h->file, h->config.server, h->config.name, &pair));
 		if (h->file[0] != '/' || !role)
 			return NULL;
-		return pki_held_note(arena, dir_fd, h->file, (enum pki_role)(role - pki_roles), h->info.name, pair.cert);
+		return pki_held_note(arena, dir_fd, h->file, (enum pki_role)(role - pki_roles), h->info.name,
+				     pair.cert);
 	}
 	snprintf(stem, sizeof(stem), "%.*s", (int)(strlen(h->file) - strlen(".crt")), h->file);
 	return pki_dir_write(dir_fd, stem, &pair);
@@ -251,8 +261,10 @@ err *pki_held_keep(struct arena *arena, int dir_fd, const char *file, bool *ret_
 	TRY(pki_held_read(arena, dir_fd, "ca.crt", &ca));
 	bool ended = held.info.ends <= clock_real();
 	if (ca.info.ends <= clock_real())
-		return err_hint(err_new(EKEYEXPIRED, "the authority has ended: %s", clock_text(ca.info.ends, false, when)),
-				"Move the folder away: `stube up` makes a new authority, and a new file for everybody.");
+		return err_hint(err_new(EKEYEXPIRED, "the authority has ended: %s",
+					clock_text(ca.info.ends, false, when)),
+				"Move the folder away: `stube up` makes a new authority, and a new file for "
+				"everybody.");
 	if (!is_due(&held, &ca.info, PKI_RENEW_BEFORE))
 		return NULL;
 	err *e = pki_dir_pair(arena, dir_fd, "ca", &pair);

@@ -52,7 +52,7 @@ static const struct cli_option list_options[] = {
 /* clang-format on */
 
 #define HOUR            (3600 * (int64_t)NSEC_PER_SEC)
-#define DEFAULT_DIR     "/etc/stube/pki"
+#define DEFAULT_DIR	"/etc/stube/pki"
 
 static void defaults(void *args)
 {
@@ -110,7 +110,8 @@ static err *issue_run(const struct cli_context *c, int *ret_status)
 		if (a->out) { /* the folder is another: relative names are the caller's */
 			if (a->out[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 				return err_errno("find this folder");
-			snprintf(absolute, sizeof(absolute), "%.2000s%s%.2000s", cwd, *cwd ? "/" : "", a->out);
+			snprintf(absolute, sizeof(absolute), "%.2000s%s%.2000s", cwd, *cwd ? "/" : "",
+				 a->out);
 			order.file = absolute;
 		}
 		TRY(arena_new(4 << 20, &arena));
@@ -246,7 +247,8 @@ static err *renew_run(const struct cli_context *c, int *ret_status)
 	TRY(err_wrap(pki_held_list(arena, dir, &held, &count), "'%s'", a->dir));
 	for (size_t i = 0; i < c->operand_count; i++)
 		if (!is_held(held, count, c->operands[i]))
-			return err_hint(err_new(ENOENT, "'%s': no certificate of this authority", c->operands[i]),
+			return err_hint(err_new(ENOENT, "'%s': no certificate of this authority",
+						c->operands[i]),
 					"`stube pki list` names them.");
 	for (size_t i = 0; i < count; i++) {
 		auto_str struct str path = STR_INIT(2 * PATH_MAX);
@@ -296,8 +298,10 @@ static const struct cli_command cmd_renew = {
 	.operands = "[FILE]...",
 	.summary = "Renew certificates that end soon, or these",
 	.example = "stube pki renew\nstube pki renew node-state-1.conf",
-	.notes = "Names, addresses and rights stay; key and dates are new. Schedulers and agents take renewed files by\n"
-		 "themselves. FILEs are as `stube pki list` names them. The authority itself is never renewed here.",
+	.notes = "Names, addresses and rights stay; key and dates are new. Schedulers and agents take "
+		 "renewed files by\n"
+		 "themselves. FILEs are as `stube pki list` names them. The authority itself is never "
+		 "renewed here.",
 	.options = renew_options,
 	.args_size = sizeof(struct pki_args),
 	.defaults = defaults,

@@ -51,11 +51,12 @@ err *pki_held_read(struct arena *arena, int dir_fd, const char *file, struct pki
 /* Those of the folder by name, then those elsewhere. */
 err *pki_held_list(struct arena *arena, int dir_fd, struct pki_held **ret, size_t *ret_count) MUST_CHECK;
 const char *pki_held_role(const struct pki_held *h); /* "authority", a role's word, "-" */
-/* The same with a new key and new dates, where it was. ENOENT, EPERM: it is elsewhere, and not ours to replace. */
-err *pki_held_renew(struct arena *arena, int dir_fd, const struct pki_pair *authority, const struct pki_held *h,
-		    int64_t lifetime) MUST_CHECK;
-/* Renew it when it ends within PKI_RENEW_BEFORE. One that cannot be renewed is a warning on stderr as long as it holds, then
- * EKEYEXPIRED or what hindered. */
+/* The same with a new key and new dates, where it was. ENOENT, EPERM: it is elsewhere, and not ours to
+ * replace. */
+err *pki_held_renew(struct arena *arena, int dir_fd, const struct pki_pair *authority,
+		    const struct pki_held *h, int64_t lifetime) MUST_CHECK;
+/* Renew it when it ends within PKI_RENEW_BEFORE. One that cannot be renewed is a warning on stderr as long as
+ * it holds, then EKEYEXPIRED or what hindered. */
 err *pki_held_keep(struct arena *arena, int dir_fd, const char *file, bool *ret_renewed) MUST_CHECK;
 /* Remember a file outside the folder. cert: PEM. */
 err *pki_held_note(struct arena *arena, int dir_fd, const char *file, enum pki_role role, const char *name,

@@ -127,7 +127,8 @@ const struct cli_command cmd_plan = {
 	.name = "plan",
 	.summary = "Say what manifests would change, and where instances would go",
 	.example = "stube plan --file portal.yaml",
-	.notes = "Nothing is changed. Exit status: 0 all instances find a place, 3 some would wait, 1 a failure.\n\n" CLUSTER_NOTES,
+	.notes = "Nothing is changed. Exit status: 0 all instances find a place, 3 some would wait, 1 a "
+		 "failure.\n\n" CLUSTER_NOTES,
 	.options = options,
 	.args_size = sizeof(struct plan_args),
 	.run = plan_run,

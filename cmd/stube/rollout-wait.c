@@ -56,7 +56,8 @@ static err *on_event(const struct watch_event *event, void *user)
 	return w->complete || w->failed || w->gone ? err_new(ECANCELED, "seen enough") : NULL;
 }
 
-err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet, int *ret_status)
+err *rollout_wait(struct cluster *c, const char *namespace, const char *name, int64_t timeout, bool quiet,
+		  int *ret_status)
 {
 	int64_t end = clock_monotonic() + timeout;
 	struct waiting w = { .name = name, .quiet = quiet };

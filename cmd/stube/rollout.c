@@ -55,7 +55,8 @@ static void defaults(void *args)
 	a->replicas = UINT64_MAX;
 }
 
-static err *open_target(const struct cli_context *c, struct cluster *cluster, struct target *target, int *ret_status)
+static err *open_target(const struct cli_context *c, struct cluster *cluster, struct target *target,
+			int *ret_status)
 {
 	const struct rollout_args *a = c->args;
 
@@ -79,7 +80,8 @@ static err *status_run(const struct cli_context *c, int *ret_status)
 	struct target target;
 
 	TRY(open_target(c, &cluster, &target, ret_status));
-	return rollout_wait(&cluster, cluster.namespace, target.name, a->no_wait ? -1 : a->timeout, false, ret_status);
+	return rollout_wait(&cluster, cluster.namespace, target.name, a->no_wait ? -1 : a->timeout, false,
+			    ret_status);
 }
 
 /* ---- history, undo ---- */
@@ -260,30 +262,31 @@ static err *scale_run(const struct cli_context *c, int *ret_status)
 }
 
 #define STATUS_NOTES "Exit status: 0 complete, 3 not complete in time or at all, 1 another failure."
-#define ROLLOUT_COMMAND(name_, summary_, example_, options_, run_, notes_)                                    \
-	{                                                                                             \
-		.name = name_, .operands = "[deployment] NAME", .summary = summary_, .example = example_, .notes = notes_,    \
-		.options = options_, .args_size = sizeof(struct rollout_args), .defaults = defaults,  \
-		.min = 1, .max = 2, .run = run_,                                                      \
+#define ROLLOUT_COMMAND(name_, summary_, example_, options_, run_, notes_)                                \
+	{                                                                                                 \
+		.name = name_, .operands = "[deployment] NAME", .summary = summary_, .example = example_, \
+		.notes = notes_, .options = options_, .args_size = sizeof(struct rollout_args),           \
+		.defaults = defaults, .min = 1, .max = 2, .run = run_,                                    \
 	}
 
 static const struct cli_command cmd_status =
-	ROLLOUT_COMMAND("status", "Wait until a Deployment is complete", "stube rollout status deployment/portal", status_options,
-			status_run, STATUS_NOTES);
+	ROLLOUT_COMMAND("status", "Wait until a Deployment is complete",
+			"stube rollout status deployment/portal", status_options, status_run, STATUS_NOTES);
 static const struct cli_command cmd_history =
-	ROLLOUT_COMMAND("history", "List the revisions of a Deployment", "stube rollout history deployment/portal",
-			history_options, history_run, NULL);
+	ROLLOUT_COMMAND("history", "List the revisions of a Deployment",
+			"stube rollout history deployment/portal", history_options, history_run, NULL);
 static const struct cli_command cmd_undo =
-	ROLLOUT_COMMAND("undo", "Go back to an earlier revision", "stube rollout undo deployment/portal --to-revision 3",
-			undo_options, undo_run, NULL);
+	ROLLOUT_COMMAND("undo", "Go back to an earlier revision",
+			"stube rollout undo deployment/portal --to-revision 3", undo_options, undo_run, NULL);
 static const struct cli_command cmd_restart =
-	ROLLOUT_COMMAND("restart", "Make all instances anew, some at a time", "stube rollout restart deployment/portal",
-			change_options, restart_run, NULL);
+	ROLLOUT_COMMAND("restart", "Make all instances anew, some at a time",
+			"stube rollout restart deployment/portal", change_options, restart_run, NULL);
 static const struct cli_command cmd_pause =
-	ROLLOUT_COMMAND("pause", "Hold a rollout", "stube rollout pause deployment/portal", change_options, pause_run, NULL);
+	ROLLOUT_COMMAND("pause", "Hold a rollout", "stube rollout pause deployment/portal", change_options,
+			pause_run, NULL);
 static const struct cli_command cmd_resume =
-	ROLLOUT_COMMAND("resume", "Let a held rollout go on", "stube rollout resume deployment/portal", change_options,
-			resume_run, NULL);
+	ROLLOUT_COMMAND("resume", "Let a held rollout go on", "stube rollout resume deployment/portal",
+			change_options, resume_run, NULL);
 static const struct cli_command *const subcommands[] = {
 	&cmd_status, &cmd_history, &cmd_undo, &cmd_restart, &cmd_pause, &cmd_resume, NULL,
 };

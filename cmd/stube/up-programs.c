@@ -132,7 +132,9 @@ static err *spawn(const struct home *h, int which, const struct strv *args, pid_
 
 static err *record(int dir_fd, pid_t pid, const struct strv *args)
 {
-	struct running running = { .version = RUNNING_VERSION, .pid = pid, .monitor = pid, .started = clock_real() };
+	struct running running = {
+		.version = RUNNING_VERSION, .pid = pid, .monitor = pid, .started = clock_real()
+	};
 	auto_str struct str text = STR_INIT(ARGS_MAX);
 
 	for (size_t i = 0; i < args->count; i++)
@@ -226,7 +228,9 @@ static err *ask_node(const struct home *h)
 
 	TRY(up_cluster(h, &c));
 	TRY(api_get(c.client, c.arena, &kinds[KIND_NODE], NULL, h->node, &object));
-	return node_is_ready((const struct node *)object) ? NULL : err_new(EAGAIN, "node '%s' is not ready yet", h->node);
+	return node_is_ready((const struct node *)object)
+		       ? NULL
+		       : err_new(EAGAIN, "node '%s' is not ready yet", h->node);
 }
 
 /* The program itself: what the scheduler believes of a node may be what an agent said that has died since. */
@@ -256,7 +260,8 @@ err *program_wait(const struct home *h, struct program *p, int64_t end)
 		if (clock_monotonic() > end) {
 			char path[PATH_MAX];
 			log_path(h, p->which, path);
-			return err_hint(err_wrap(e, "%s is not ready", up_programs[p->which]), "What it says is in %s", path);
+			return err_hint(err_wrap(e, "%s is not ready", up_programs[p->which]),
+					"What it says is in %s", path);
 		}
 		err_free(e);
 		nanosleep(&(struct timespec){ .tv_nsec = 50 * (long)NSEC_PER_MSEC }, NULL);
@@ -279,7 +284,8 @@ err *program_stop(const struct home *h, int which, bool *ret_found)
 		return err_errno("end %s", up_programs[which]);
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	if (poll(&ended, 1, STOP_SECONDS * 1000) == 0)
-		return err_new(ETIMEDOUT, "%s did not end within %d seconds", up_programs[which], STOP_SECONDS);
+		return err_new(ETIMEDOUT, "%s did not end within %d seconds", up_programs[which],
+			       STOP_SECONDS);
 	TRY(pid_dir(h, which, &dir));
 	if (unlinkat(dir, RUNNING_FILE, 0) < 0 && errno != ENOENT)
 		return err_errno("remove the record of %s", up_programs[which]);
@@ -339,7 +345,8 @@ err *up_services(struct home *h, struct str *out)
 		for (size_t j = 0; j < i && !told; j++)
 			told = list[j].status != LOCAL_EXITED && same_pod(&list[i], &list[j]);
 		if (!told)
-			str_addf(out, "%s%s/%s", out->len ? ", " : "", meta->namespace ? meta->namespace : "default",
+			str_addf(out, "%s%s/%s", out->len ? ", " : "",
+				 meta->namespace ? meta->namespace : "default",
 				 meta->name ? meta->name : list[i].record.name);
 	}
 	return str_check(out);

@@ -1,4 +1,6 @@
 /* cmd/stube/up.c: stube up and stube down: a cluster on this machine, of one scheduler and one agent. */
+#include "cmd/stube/up.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +11,6 @@
 #include "base/fd.h"
 #include "cmd/stube/commands.h"
 #include "cmd/stube/pki.h"
-#include "cmd/stube/up.h"
 
 struct up_args {
 	const char *name, *listen, *agent_listen, *class;
@@ -96,13 +97,14 @@ static err *make_pki(struct home *h, const struct up_args *a)
 	const char *const api_names[] = { api_host, "localhost", h->node, "127.0.0.1", NULL };
 	const char *const node_names[] = { agent_host, "localhost", h->node, "127.0.0.1", NULL };
 	TRY(keep(h, dir, "scheduler.crt",
-			  &(struct pki_order){ .role = PKI_SCHEDULER, .name = "scheduler", .addresses = api_names }));
+		 &(struct pki_order){ .role = PKI_SCHEDULER, .name = "scheduler", .addresses = api_names }));
 	const char *file;
 	TRY_ALLOC(h->arena, file, arena_printf(h->arena, "node-%s.conf", h->node));
 	TRY(keep(h, dir, file,
-			  &(struct pki_order){ .role = PKI_NODE, .name = h->node, .addresses = node_names, .server = server }));
+		 &(struct pki_order){
+			 .role = PKI_NODE, .name = h->node, .addresses = node_names, .server = server }));
 	return keep(h, dir, "admin-admin.conf",
-			     &(struct pki_order){ .role = PKI_ADMIN, .name = "admin", .server = server });
+		    &(struct pki_order){ .role = PKI_ADMIN, .name = "admin", .server = server });
 }
 
 /* ---- command lines ---- */
@@ -153,7 +155,8 @@ static err *bring_up(struct upping *u, int which)
 
 	TRY(program_find(&u->home, which, p));
 	if (p->pidfd < 0) {
-		TRY(which == SCHEDULER ? scheduler_args(&u->home, u->args, &args) : agent_args(&u->home, u->args, &args));
+		TRY(which == SCHEDULER ? scheduler_args(&u->home, u->args, &args)
+				       : agent_args(&u->home, u->args, &args));
 		TRY(program_start(&u->home, which, &args, p));
 	}
 	return program_wait(&u->home, p, u->end);
@@ -225,8 +228,9 @@ static err *end_services(struct home *h, int64_t timeout)
 		return NULL;
 	err *e = revive(h, end);
 	if (e && alone)
-		return err_hint(err_wrap(e, "services still run: %s", services.data),
-				"Only scheduler and agent end them: once `stube up` succeeds, `stube down` does.");
+		return err_hint(
+			err_wrap(e, "services still run: %s", services.data),
+			"Only scheduler and agent end them: once `stube up` succeeds, `stube down` does.");
 	TRY(e);
 	TRY(up_cluster(h, &cluster));
 	end = MAX(end, clock_monotonic() + (int64_t)NSEC_PER_SEC);
@@ -261,7 +265,8 @@ const struct cli_command cmd_up = {
 	.summary = "Start a cluster on this machine: one scheduler, one agent",
 	.example = "stube up\nstube apply --file portal.yaml --wait",
 	.notes = "Certificates are made at the first start, and renewed when they end within thirty days;\n"
-		 "what runs already stays as it is. All of it lies below /var/lib/stube and /run/stube. Machines with systemd have units for the same two programs, for\n"
+		 "what runs already stays as it is. All of it lies below /var/lib/stube and /run/stube. "
+		 "Machines with systemd have units for the same two programs, for\n"
 		 "clusters of many machines: stube-scheduler.service and stube-agent.service.",
 	.options = up_options,
 	.args_size = sizeof(struct up_args),
@@ -273,8 +278,10 @@ const struct cli_command cmd_down = {
 	.name = "down",
 	.summary = "End the cluster that `stube up` started, with its services",
 	.example = "stube down\nstube down --keep-services",
-	.notes = "Objects, certificates and volumes stay: the next `stube up` brings the services back. When the\n"
-		 "scheduler or the agent has died, it is started once more, since only the two can end services.",
+	.notes = "Objects, certificates and volumes stay: the next `stube up` brings the services back. When "
+		 "the\n"
+		 "scheduler or the agent has died, it is started once more, since only the two can end "
+		 "services.",
 	.options = down_options,
 	.args_size = sizeof(struct up_args),
 	.defaults = defaults,

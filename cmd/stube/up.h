@@ -1,4 +1,5 @@
-/* cmd/stube/up.h: the two programs of a cluster on one machine, as processes: started, found again, asked, ended. */
+/* cmd/stube/up.h: the two programs of a cluster on one machine, as processes: started, found again, asked,
+ * ended. */
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>
@@ -37,7 +38,8 @@ err *program_find(const struct home *h, int which, struct program *ret) MUST_CHE
 err *program_start(const struct home *h, int which, const struct strv *args, struct program *ret) MUST_CHECK;
 /* As it was started the last time. ENOENT: it never was. */
 err *program_again(const struct home *h, int which, struct program *ret) MUST_CHECK;
-/* Until it answers that it is ready, or has died (EIO, with its last words), or the time `end` of clock_monotonic(). */
+/* Until it answers that it is ready, or has died (EIO, with its last words), or the time `end` of
+ * clock_monotonic(). */
 err *program_wait(const struct home *h, struct program *p, int64_t end) MUST_CHECK;
 /* Ask it to end, and wait. */
 err *program_stop(const struct home *h, int which, bool *ret_found) MUST_CHECK;
@@ -45,8 +47,8 @@ err *program_stop(const struct home *h, int which, bool *ret_found) MUST_CHECK;
 /* The scheduler of this machine by its socket, whatever $STUBE_CONFIG says. */
 err *up_cluster(const struct home *h, struct cluster *ret) MUST_CHECK;
 
-/* Append the Pods that run on this machine ("default/web-1, default/web-2"), nothing when none does: by what is on the
- * machine, for the case that nobody else can be asked. */
+/* Append the Pods that run on this machine ("default/web-1, default/web-2"), nothing when none does: by what
+ * is on the machine, for the case that nobody else can be asked. */
 err *up_services(struct home *h, struct str *out) MUST_CHECK;
 /* Until the agent has no Pod left that could run. ETIMEDOUT at the time `end` of clock_monotonic(). */
 err *up_wait_ended(const struct home *h, int64_t end) MUST_CHECK;

@@ -162,7 +162,8 @@ static void test_every_wrong_path_is_told(void **state)
 
 static void test_a_path_without_objects_is_named(void **state)
 {
-	static const char *const texts[] = { "", "---\n", "# nothing\n", "apiVersion: v1\nkind: List\nitems: []\n" };
+	static const char *const texts[] = { "", "---\n", "# nothing\n",
+					     "apiVersion: v1\nkind: List\nitems: []\n" };
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		auto_strv struct strv paths = STRV_INIT(8);
@@ -239,16 +240,21 @@ static void test_sorted_is_the_order_in_which_they_can_be_made(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_documents_become_objects_in_their_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_documents_become_objects_in_their_order, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_a_list_is_taken_apart, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_is_wrong_names_file_line_and_field, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_errors_of_all_documents_are_told_up_to_twenty, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_directories_are_read_in_the_order_of_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_wrong_names_file_line_and_field, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_the_errors_of_all_documents_are_told_up_to_twenty, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_directories_are_read_in_the_order_of_names, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_every_wrong_path_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_path_without_objects_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pipe_is_read_to_its_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_standard_input_is_a_dash, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sorted_is_the_order_in_which_they_can_be_made, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sorted_is_the_order_in_which_they_can_be_made, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

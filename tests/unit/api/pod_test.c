@@ -368,35 +368,51 @@ static void test_tolerations_match_as_in_kubernetes(void **state)
 static void test_what_no_node_could_run_is_refused_when_it_is_new(void **state)
 {
 	(void)state;
-	static const struct { const char *spec, *error; } rows[] = {
-		{ NEW("Not A Valid IMAGE!!", ""), "spec.containers[0].image: 'Not A Valid IMAGE!!' is no name of an image: a path is "
-						   "of lower-case letters and digits with single '.', '_', '__' or '-' between them" },
-		{ NEW("a:", ""), "spec.containers[0].image: 'a:' is no name of an image: behind ':' stands no tag" },
-		{ NEW("a@sha256", ""), "spec.containers[0].image: 'a@sha256' is no name of an image: behind '@' stands no digest" },
-		{ NEW("ex ample.org/a", ""), "spec.containers[0].image: 'ex ample.org/a' is no name of an image: it begins with no "
-					      "HOST or HOST:PORT" },
-		{ NEW("a/", ""), "spec.containers[0].image: 'a/' is no name of an image: a path is of lower-case letters and digits "
-				  "with single '.', '_', '__' or '-' between them" },
+	static const struct {
+		const char *spec, *error;
+	} rows[] = {
+		{ NEW("Not A Valid IMAGE!!", ""),
+		  "spec.containers[0].image: 'Not A Valid IMAGE!!' is no name of an image: a path is "
+		  "of lower-case letters and digits with single '.', '_', '__' or '-' between them" },
+		{ NEW("a:", ""),
+		  "spec.containers[0].image: 'a:' is no name of an image: behind ':' stands no tag" },
+		{ NEW("a@sha256", ""), "spec.containers[0].image: 'a@sha256' is no name of an image: behind "
+				       "'@' stands no digest" },
+		{ NEW("ex ample.org/a", ""),
+		  "spec.containers[0].image: 'ex ample.org/a' is no name of an image: it begins with no "
+		  "HOST or HOST:PORT" },
+		{ NEW("a/", ""), "spec.containers[0].image: 'a/' is no name of an image: a path is of "
+				 "lower-case letters and digits "
+				 "with single '.', '_', '__' or '-' between them" },
 		{ NEW("a", ",'volumes':[{'name':'d','emptyDir':{'sizeLimit':'1Mi'}}]"),
 		  "spec.volumes[0].emptyDir.sizeLimit: is only supported with medium: Memory" },
-		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'add':['NET_ADMIN','FOO']}}}]}",
+		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'add':['"
+		  "NET_ADMIN','FOO']}}}]}",
 		  "spec.containers[0].securityContext.capabilities.add[1]: unknown capability 'FOO'" },
-		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'add':['all']}}}]}",
-		  "spec.containers[0].securityContext.capabilities.add[0]: 'all' is not supported: list what is needed" },
-		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'drop':['FOO']}}}]}",
+		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'add':['"
+		  "all']}}}]}",
+		  "spec.containers[0].securityContext.capabilities.add[0]: 'all' is not supported: list what "
+		  "is needed" },
+		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{'drop':['"
+		  "FOO']}}}]}",
 		  "spec.containers[0].securityContext.capabilities.drop[0]: unknown capability 'FOO'" },
 		{ NEW("a", ""), NULL },
 		{ NEW("localhost/a__b:1.0-x", ""), NULL },
 		{ NEW("Example.org:5000/a/b-c.d", ""), NULL },
 		{ NEW("[::1]:5000/a/b:Latest", ""), NULL },
-		{ NEW("a:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", ""), NULL },
-		{ NEW("a", ",'volumes':[{'name':'d','emptyDir':{'sizeLimit':'1Mi','medium':'Memory'}}]"), NULL },
+		{ NEW("a:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", ""),
+		  NULL },
+		{ NEW("a", ",'volumes':[{'name':'d','emptyDir':{'sizeLimit':'1Mi','medium':'Memory'}}]"),
+		  NULL },
 		{ "'spec':{'containers':[{'name':'a','image':'a','securityContext':{'capabilities':{"
-		  "'add':['net_bind_service','CAP_CHOWN'],'drop':['ALL']}}}]}", NULL },
+		  "'add':['net_bind_service','CAP_CHOWN'],'drop':['ALL']}}}]}",
+		  NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *text = arena_printf(arena, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web'},%s}", rows[i].spec);
+		const char *text =
+			arena_printf(arena, "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web'},%s}",
+				     rows[i].spec);
 		struct object *object;
 		assert_ok(decode(text, 0, &object)); /* as what is stored is read */
 		err *e = decode(text, OBJECT_ADMIT, &object);
@@ -411,18 +427,23 @@ static void test_what_no_node_could_run_is_refused_when_it_is_new(void **state)
 		assert_true(str_ends_with(told.data, rows[i].error));
 	}
 	struct object *object;
-	assert_err(decode("{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'web'},'spec':{'selector':{'matchLabels':"
-			  "{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{'name':'a','image':'A'}]}}}}",
-			  OBJECT_ADMIT, &object),
-		   "web.json:1:202: spec.template.spec.containers[0].image: 'A' is no name of an image: a path is of lower-case letters "
-		   "and digits with single '.', '_', '__' or '-' between them");
+	assert_err(
+		decode("{'apiVersion':'apps/"
+		       "v1','kind':'Deployment','metadata':{'name':'web'},'spec':{'selector':{'matchLabels':"
+		       "{'a':'b'}},'template':{'metadata':{'labels':{'a':'b'}},'spec':{'containers':[{'name':"
+		       "'a','image':'A'}]}}}}",
+		       OBJECT_ADMIT, &object),
+		"web.json:1:202: spec.template.spec.containers[0].image: 'A' is no name of an image: a path "
+		"is of lower-case letters "
+		"and digits with single '.', '_', '__' or '-' between them");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_the_smallest_pod_has_safe_defaults, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_known_fields_with_their_default_are_accepted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_known_fields_with_their_default_are_accepted, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_name_place_and_field, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rules_between_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_number_is_a_quantity_too, setup, teardown),

@@ -71,20 +71,26 @@ static void test_a_placed_pod_says_what_its_containers_wait_for(void **state)
 	cluster_bound(c, "web");
 #define CONTAINER(members) "{\"status\":{\"containerStatuses\":[{\"name\":\"main\"," members "}]}}"
 	cluster_patch(c, KIND_POD, "web", "status",
-		      CONTAINER("\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such host\"}}"));
-	assert_string_equal(summary(c, "web"),
-			    "is being started on 'a'; container 'main' waits: ImagePullBackOff: no such host");
+		      CONTAINER("\"state\":{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no "
+				"such host\"}}"));
+	assert_string_equal(
+		summary(c, "web"),
+		"is being started on 'a'; container 'main' waits: ImagePullBackOff: no such host");
 #define LAST "\"terminated\":{\"exitCode\":3,\"reason\":\"Error\",\"finishedAt\":\"2026-11-24T08:00:00Z\"}"
 	cluster_patch(c, KIND_POD, "web", "status",
-		      CONTAINER("\"restartCount\":4,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}},"
-				"\"lastState\":{" LAST "}"));
-	assert_string_equal(summary(c, "web"), "is being started on 'a'; container 'main' waits: CrashLoopBackOff, restarted 4 "
-					       "times, before it ended with 3 (Error) at 2026-11-24T08:00:00Z");
+		      CONTAINER(
+			      "\"restartCount\":4,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}},"
+			      "\"lastState\":{" LAST "}"));
+	assert_string_equal(summary(c, "web"),
+			    "is being started on 'a'; container 'main' waits: CrashLoopBackOff, restarted 4 "
+			    "times, before it ended with 3 (Error) at 2026-11-24T08:00:00Z");
 	cluster_patch(c, KIND_POD, "web", "status",
-		      CONTAINER("\"restartCount\":1,\"state\":{\"running\":{}},\"lastState\":{\"terminated\":{"
-				"\"exitCode\":137,\"signal\":9,\"reason\":\"OOMKilled\"}}"));
-	assert_string_equal(summary(c, "web"), "is being started on 'a'; container 'main' runs, restarted once, before it "
-					       "ended by signal 9 (OOMKilled)");
+		      CONTAINER(
+			      "\"restartCount\":1,\"state\":{\"running\":{}},\"lastState\":{\"terminated\":{"
+			      "\"exitCode\":137,\"signal\":9,\"reason\":\"OOMKilled\"}}"));
+	assert_string_equal(summary(c, "web"),
+			    "is being started on 'a'; container 'main' runs, restarted once, before it "
+			    "ended by signal 9 (OOMKilled)");
 	/* A message of any length is cut, and not in the middle of a character. */
 	str_add(&patch, "{\"status\":{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"x");
 	for (int i = 0; i < 1000; i++)

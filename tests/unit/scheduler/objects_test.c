@@ -460,19 +460,30 @@ static void test_what_is_stored_stays_usable_and_changes_are_admitted(void **sta
 	(void)state;
 	const struct write write = { .done = world_done, .user = &w };
 	static const char label[] = "{\"metadata\":{\"labels\":{\"a\":\"1\"}}}";
-	static const char image[] = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"B\"}]}}}}";
-	static const char good[] = "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}";
+	static const char image[] =
+		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"B\"}]}}}}";
+	static const char good[] =
+		"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"b\"}]}}}}";
 
-	assert_int_equal(world_create(&w, "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"old\"},"
-					  "\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{"
-					  "\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"A\"}]}}}}"), 0);
+	assert_int_equal(
+		world_create(
+			&w,
+			"{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"old\"},"
+			"\"spec\":{\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{"
+			"\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"A\"}"
+			"]}}}}"),
+		0);
 	world_reopen(&w);
-	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", label, strlen(label), &write));
+	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", label, strlen(label),
+				    &write));
 	assert_int_equal(w.code, 0);
-	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", image, strlen(image), &write));
+	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", image, strlen(image),
+				    &write));
 	assert_int_equal(w.code, EINVAL);
-	assert_non_null(strstr(w.error.data, "spec.template.spec.containers[0].image: 'B' is no name of an image"));
-	WORLD_TRY(&w, objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", good, strlen(good), &write));
+	assert_non_null(
+		strstr(w.error.data, "spec.template.spec.containers[0].image: 'B' is no name of an image"));
+	WORLD_TRY(&w,
+		  objects_patch(w.objects, &kinds[KIND_DEPLOYMENT], NULL, "old", good, strlen(good), &write));
 	assert_int_equal(w.code, 0);
 }
 
