@@ -44,7 +44,8 @@ static err *check_status(struct join *j)
 	if (status == STATE_STOPPED || status == STATE_CREATING)
 		return err_new(EINVAL, "cannot exec in a stopped container");
 	if (status == STATE_PAUSED && !j->request->ignore_paused)
-		return err_new(EINVAL, "cannot exec in a paused container");
+		return err_hint(err_new(EINVAL, "cannot exec in a paused container"),
+				"Use --ignore-paused to have it run once the container is resumed.");
 	return NULL;
 }
 

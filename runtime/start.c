@@ -405,6 +405,17 @@ static err *load_config(struct container *c, const struct oci_config **ret)
 	return oci_config_decode(c->arena, "config.json", text.data, text.len, NULL, ret);
 }
 
+/* runc's words, which its callers know. */
+static err *not_created(enum state_status status)
+{
+	if (status == STATE_RUNNING)
+		return err_new(EINVAL, "cannot start an already running container");
+	if (status == STATE_STOPPED)
+		return err_new(EINVAL, "cannot start a container that has stopped");
+	return err_new(EINVAL, "cannot start a container in the %s state",
+		       enum_name(state_status_names, (int)status));
+}
+
 err *start_container(struct arena *arena, const char *root, const char *id)
 {
 	auto_container struct container c = CONTAINER_INIT;
@@ -416,8 +427,7 @@ err *start_container(struct arena *arena, const char *root, const char *id)
 	TRY(container_open(arena, root, id, CONTAINER_LOCK, &c));
 	TRY(container_status(&c, &status, &pidfd));
 	if (status != STATE_CREATED)
-		return err_new(EINVAL, "cannot start a container in the state '%s'",
-			       enum_name(state_status_names, (int)status));
+		return not_created(status);
 	TRY(load_config(&c, &config));
 	TRY(connect_waiting(&c, &sock));
 	TRY(walk_give_turn(sock, 0));

@@ -35,7 +35,7 @@ static int check_program(const char *path)
 }
 
 /* The words are those that callers of runc and crun look for. */
-static err *refuse(int code, const char *name)
+static err *refuse(int code, const char *name, const char *why)
 {
 	static const struct {
 		int code;
@@ -49,7 +49,7 @@ static err *refuse(int code, const char *name)
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (known[i].code == code)
-			return err_new(code, "exec: \"%s\": %s", name, known[i].words);
+			return err_new(code, "exec: \"%s\": %s%s", name, known[i].words, why);
 	return err_code(code, "exec: \"%s\"", name);
 }
 
@@ -77,7 +77,7 @@ static err *search(struct init *init, const char *name)
 			break;
 	}
 	if (code == EACCES)
-		return refuse(EACCES, name);
+		return refuse(EACCES, name, "");
 	return err_new(ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
@@ -104,7 +104,7 @@ err *init_find_program(void *data)
 		return search(init, name);
 	int why = check_program(name);
 	if (why)
-		return refuse(why, name);
+		return refuse(why, name, "");
 	init->program = (char *)name;
 	return NULL;
 }
@@ -130,5 +130,8 @@ err *init_exec(void *data)
 	if (!(init->plan->flags & PLAN_SECCOMP))
 		TRY(release_fds(init));
 	execve(init->program, init->argv, init->env);
-	return refuse(errno, init->program);
+	auto_str struct str why = STR_INIT(8192);
+	int code = errno;
+	why_not_executed(init->program, code, &why);
+	return refuse(code, init->program, why.len ? why.data : "");
 }

@@ -68,6 +68,9 @@ err *cwd_enter(struct init *init) MUST_CHECK;
 /* Add HOME to the environment unless it is there. */
 err *home_add(struct init *init) MUST_CHECK;
 
+/* Append why execve(2) of `path` failed with `code`: another machine, a missing interpreter. */
+void why_not_executed(const char *path, int code, struct str *out);
+
 /* Copy the content of a directory into another: tmpcopyup. The directories themselves stay as they are. */
 err *copy_tree(int from, int to) MUST_CHECK;
 

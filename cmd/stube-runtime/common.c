@@ -112,6 +112,17 @@ static err *count_preserved(uint64_t asked, uint32_t *ret)
 	return NULL;
 }
 
+err *runtime_named(err *e, const char *id)
+{
+	auto_str struct str name = STR_INIT(STATE_ID_MAX + 32);
+
+	str_addf(&name, "container '%s'", id);
+	for (const err *level = e; level; level = level->cause)
+		if (level->message && strstr(level->message, name.data))
+			return e;
+	return err_wrap(e, "%s", name.data);
+}
+
 static err *load_config(struct arena *arena, const char *bundle, const char *file, struct strv *warnings,
 			struct start_request *r)
 {

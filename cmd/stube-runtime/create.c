@@ -15,7 +15,7 @@ static err *create_run(const struct cli_context *c, int *ret_status)
 	request.wait = true;
 	err *e = start_create(arena, &request, &s);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "container '%s'", request.id);
+	return runtime_named(e, request.id);
 }
 
 #define OPT_STRUCT struct start_args
@@ -54,7 +54,7 @@ static err *start_run(const struct cli_context *c, int *ret_status)
 	(void)ret_status;
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	TRY(runtime_root(arena, c, &root));
-	return err_wrap(start_container(arena, root, c->operands[0]), "container '%s'", c->operands[0]);
+	return runtime_named(start_container(arena, root, c->operands[0]), c->operands[0]);
 }
 
 static const struct cli_option no_options[] = { { 0 } };

@@ -226,7 +226,7 @@ static err *events_run(const struct cli_context *c, int *ret_status)
 	TRY(runtime_open(arena, c, CONTAINER_READ, &container));
 	TRY(container_status(&container, &status, &w.pidfd));
 	if (w.pidfd < 0)
-		return err_new(ESRCH, "container not running");
+		return err_new(ESRCH, "container '%s': container not running", w.id);
 	TRY(container_open_cgroup(&container, &w.cgroup));
 	return a->stats ? print_stats(&w) : watch_until_end(&w, a->interval);
 }

@@ -11,6 +11,8 @@
 #include "runtime/join.h"
 #include "runtime/supervise.h"
 
+enum { EXEC_FAILED = 255 };
+
 struct exec_args {
 	const char *console_socket, *cwd, *user, *process, *pid_file, *process_label, *apparmor, *cgroup;
 	struct strv env, caps, groups;
@@ -216,8 +218,10 @@ static err *execute(struct arena *arena, struct join_request *r, const struct ex
 		TRY(supervise_block_signals());
 	TRY(join_container(arena, r, &s));
 	fd_clear(&theirs);
-	if (a->detach)
+	if (a->detach) {
+		*ret_status = CLI_OK;
 		return NULL;
+	}
 	if (ours >= 0)
 		TRY(receive_terminal(ours, &master));
 	return supervise(s.pid, master, ret_status);
@@ -229,12 +233,15 @@ static err *exec_run(const struct cli_context *c, int *ret_status)
 	auto_strv struct strv warnings = STRV_INIT(256);
 	struct join_request request;
 
+	/* runc's and crun's: 1 may be the program's own. */
+	*ret_status = EXEC_FAILED;
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	struct adjustment adj = { c, arena };
-	TRY(fill_request(arena, c, &adj, &warnings, &request));
-	err *e = execute(arena, &request, c->args, ret_status);
+	err *e = fill_request(arena, c, &adj, &warnings, &request);
+	if (!e)
+		e = execute(arena, &request, c->args, ret_status);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "exec failed: container '%s'", c->operands[0]);
+	return err_wrap(runtime_named(e, c->operands[0]), "exec failed");
 }
 
 #define OPT_STRUCT struct exec_args

@@ -34,12 +34,23 @@ static err *kill_init(struct container *c, int signal)
 	return errno == ESRCH ? not_running() : err_errno("send signal %d", signal);
 }
 
+static bool is_stopped(struct container *c)
+{
+	enum state_status status = STATE_STOPPED;
+	err *e = container_status(c, &status, NULL);
+	bool stopped = !e && status == STATE_STOPPED;
+
+	err_free(e);
+	return stopped;
+}
+
 /* Processes outlive init where the pid namespace is shared; without a cgroup only init is known. */
 static err *kill_all(struct container *c, int signal)
 {
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 
-	if (!c->record.cgroup)
+	/* With an own pid namespace all end with init: who is in the cgroup now is not the container. */
+	if (!c->record.cgroup || (c->record.own_pid_namespace && is_stopped(c)))
 		return kill_init(c, signal);
 	TRY(container_open_cgroup(c, &cg));
 	if (cg.fd < 0)
@@ -56,7 +67,7 @@ static err *kill_one(void *data, const char *root, const char *id)
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	/* Without the lock: what hangs must be killable while another command waits for it. */
 	TRY(container_open(arena, root, id, CONTAINER_READ, &c));
-	return err_wrap(r->args->all ? kill_all(&c, r->signal) : kill_init(&c, r->signal), "container '%s'", id);
+	return runtime_named(r->args->all ? kill_all(&c, r->signal) : kill_init(&c, r->signal), id);
 }
 
 static err *kill_run(const struct cli_context *c, int *ret_status)

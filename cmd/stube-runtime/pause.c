@@ -22,13 +22,13 @@ static err *freeze(const struct cli_context *c, bool frozen)
 static err *pause_run(const struct cli_context *c, int *ret_status)
 {
 	(void)ret_status;
-	return err_wrap(freeze(c, true), "pause container '%s'", c->operands[0]);
+	return runtime_named(freeze(c, true), c->operands[0]);
 }
 
 static err *resume_run(const struct cli_context *c, int *ret_status)
 {
 	(void)ret_status;
-	return err_wrap(freeze(c, false), "resume container '%s'", c->operands[0]);
+	return runtime_named(freeze(c, false), c->operands[0]);
 }
 
 const struct cli_command cmd_pause = {

@@ -60,7 +60,7 @@ static err *run_run(const struct cli_context *c, int *ret_status)
 	TRY(runtime_start_request(arena, c, c->args, &warnings, &request));
 	err *e = run(&s, arena, &request, c->args, ret_status);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "container '%s'", request.id);
+	return runtime_named(e, request.id);
 }
 
 #define OPT_STRUCT struct start_args

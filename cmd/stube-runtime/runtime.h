@@ -42,6 +42,9 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 			   const struct start_args *a, struct strv *warnings,
 			   struct start_request *ret) MUST_CHECK;
 
+/* "container 'ID'" in front of `e` (taken), unless the chain names it already. NULL stays NULL. */
+err *runtime_named(err *e, const char *id) MUST_CHECK;
+
 /* Open the container that the first operand names; the arena must outlive it. */
 err *runtime_open(struct arena *arena, const struct cli_context *c, enum container_access access,
 		  struct container *ret) MUST_CHECK;

@@ -144,7 +144,7 @@ static err *update_run(const struct cli_context *c, int *ret_status)
 	TRY(runtime_open(arena, c, CONTAINER_LOCK, &container));
 	TRY(container_status(&container, &status, NULL));
 	if (status == STATE_STOPPED)
-		return err_new(ESRCH, "container not running");
+		return err_new(ESRCH, "container '%s': container not running", c->operands[0]);
 	if (!container.record.cgroup)
 		return cgroup_refuse_limits(resources, "cgroups are disabled");
 	TRY(container_open_cgroup(&container, &cg));

@@ -52,7 +52,7 @@ running() {
 	running
 	run rt start "$ID"
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"cannot start a container in the state 'running'"* ]]
+	[[ "$output" == *"cannot start an already running container"* ]]
 }
 
 @test "start of an unknown container says that it does not exist" {
@@ -145,14 +145,14 @@ running() {
 	running
 	echo '{"args":["true"],"cwd":"relative","user":{"uid":0,"gid":0}}' > "$T/p.json"
 	run rt exec --process "$T/p.json" "$ID"
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 255 ]
 	[[ "$output" == *"p.json:1:"*"cwd"* ]]
 }
 
 @test "exec of a missing program gives the words that callers look for" {
 	running
 	run rt exec "$ID" nosuch
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 255 ]
 	[[ "$output" == *"exec: \"nosuch\": executable file not found in \$PATH"* ]]
 	run rt exec --cwd /no/such "$ID" true
 	[[ "$output" == *"working directory: process.cwd: open '/no/such': No such file or directory"* ]]
@@ -163,7 +163,7 @@ running() {
 	kill -9 "$(cat "$T/pid")"
 	for _ in {1..50}; do kill -0 "$(cat "$T/pid")" 2> /dev/null || break; sleep 0.02; done
 	run rt exec "$ID" true
-	[ "$status" -eq 1 ]
+	[ "$status" -eq 255 ]
 	[[ "$output" == *"cannot exec in a stopped container"* ]]
 }
 
