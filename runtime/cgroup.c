@@ -167,17 +167,10 @@ bool cgroup_has_word(const char *text, const char *word)
 	return false;
 }
 
-/* The caller's own cgroup from /proc/self/cgroup: the line "0::PATH". "/" where it has none that this
- * namespace could name. */
-static err *own_cgroup(const struct cgroup_request *r, struct str *out)
+err *cgroup_parse_membership(const char *text, struct str *out)
 {
-	auto_str struct str text = STR_INIT(64 * 1024);
+	const char *line = str_starts_with(text, "0::") ? text : strstr(text, "\n0::");
 
-	if (r->own_cgroup)
-		str_add(&text, r->own_cgroup);
-	else
-		TRY(file_read(AT_FDCWD, "/proc/self/cgroup", &text));
-	const char *line = str_starts_with(text.data, "0::") ? text.data : strstr(text.data, "\n0::");
 	if (line)
 		line = strchr(line, '/');
 	if (!line || str_starts_with(line, "/.."))
@@ -185,6 +178,16 @@ static err *own_cgroup(const struct cgroup_request *r, struct str *out)
 	else
 		str_add_bytes(out, line, strcspn(line, "\n"));
 	return str_check(out);
+}
+
+static err *own_cgroup(const struct cgroup_request *r, struct str *out)
+{
+	auto_str struct str text = STR_INIT(64 * 1024);
+
+	if (r->own_cgroup)
+		return cgroup_parse_membership(r->own_cgroup, out);
+	TRY(file_read(AT_FDCWD, "/proc/self/cgroup", &text));
+	return cgroup_parse_membership(text.data, out);
 }
 
 static bool has_dotdot(const char *path)
@@ -375,7 +378,13 @@ err *cgroup_create(struct cgroup *cg, const struct oci_resources *resources)
 
 	TRY(arena_new(4 << 20, &arena));
 	TRY(cgroup_limits(arena, resources, &limits));
+	bool was_missing = cg->made > 0;
 	err *e = make_dirs_again(cg);
+	/* Somebody else made it since it was planned: then it is theirs, with whatever they put into it. */
+	if (!e && was_missing && !cg->made) {
+		fd_clear(&cg->fd);
+		return err_new(EBUSY, "cgroup '%s' was made by somebody else at this moment", cg->path);
+	}
 	if (e && cg->optional && lacks_permission(e) && !has_limit(&limits)) {
 		err_free(e);
 		cg->made = 0;
@@ -412,4 +421,20 @@ err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char
 	err_free(e);
 	*ret = take(&cg);
 	return NULL;
+}
+
+err *cgroup_open_of_process(const struct cgroup *cg, int proc_fd, pid_t pid, int *ret_fd)
+{
+	auto_str struct str text = STR_INIT(64 * 1024);
+	auto_str struct str path = STR_INIT(PATH_MAX);
+	size_t len = strlen(cg->path);
+	char name[32];
+
+	snprintf(name, sizeof name, "%d/cgroup", pid);
+	TRY(file_read(proc_fd, name, &text));
+	TRY(cgroup_parse_membership(text.data, &path));
+	if (strncmp(path.data, cg->path, len) != 0 || (path.data[len] && path.data[len] != '/'))
+		return err_new(ESRCH, "process %d is in cgroup '%s', outside of '%s'", pid, path.data,
+			       cg->path);
+	return path_open(cg->root_fd, path.data + 1, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0, ret_fd);
 }

@@ -91,6 +91,15 @@ err *cgroup_create(struct cgroup *cg, const struct oci_resources *resources) MUS
 err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char *path, unsigned made,
 		 struct cgroup *ret) MUST_CHECK;
 
+/* The path in the text of /proc/PID/cgroup, from its line "0::PATH"; "/" where there is none that this
+ * namespace could name. */
+err *cgroup_parse_membership(const char *text, struct str *out) MUST_CHECK;
+
+/* The cgroup that a process of `cg` is in, which may lie below it: a service manager inside moves into a
+ * child cgroup before it distributes controllers, and then the kernel takes no process into `cg` itself
+ * (EBUSY). proc_fd  /proc; pid as numbered there Errors: ESRCH when the process is elsewhere by now. */
+err *cgroup_open_of_process(const struct cgroup *cg, int proc_fd, pid_t pid, int *ret_fd) MUST_CHECK;
+
 /* Write limits into the open cgroup of a running container (update); controllers are enabled as far as
  * they are needed now. With memory.checkBeforeUpdate a limit below what is in use is EBUSY. */
 err *cgroup_set_limits(struct cgroup *cg, const struct oci_resources *resources) MUST_CHECK;

@@ -66,8 +66,11 @@ static err *end_cgroup(struct container *c)
 	if (!c->record.cgroup)
 		return NULL;
 	TRY(container_open_cgroup(c, &cg));
-	/* With a pid namespace of its own everybody is gone with init; else those that init left. */
-	TRY(cgroup_kill(&cg));
+	/* With a pid namespace of its own everybody is gone with init, and who is in the cgroup now was never
+	 * the container's: it may be another one, of another --root, with the same path. Else those that init
+	 * left. */
+	if (!c->record.own_pid_namespace)
+		TRY(cgroup_kill(&cg));
 	return cgroup_remove(&cg);
 }
 

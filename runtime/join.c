@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/death.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
 
@@ -154,6 +155,24 @@ static err *set_initial_affinity(struct start *s)
 	return NULL;
 }
 
+/* A container that distributes controllers itself (a service manager inside) has no place for processes in
+ * its cgroup's root: then its init's own is right. What --cgroup names is taken as it is. */
+static err *clone_into_cgroup(struct join *j)
+{
+	struct start *s = j->start;
+	auto_close int inner = -1;
+	err *e = start_clone(s, 0, j->cgroup_fd);
+
+	if (!e || e->code != EBUSY || j->request->cgroup || j->cgroup_fd < 0)
+		return e;
+	err_free(e);
+	fd_clear(&s->sock);
+	fd_clear(&s->child_sock);
+	TRY(err_wrap(cgroup_open_of_process(&s->cgroup, s->proc_fd, s->container.record.pid, &inner),
+		     "cgroup of the container's init"));
+	return start_clone(s, 0, inner);
+}
+
 static err *join(struct join *j)
 {
 	struct start *s = j->start;
@@ -173,7 +192,7 @@ static err *join(struct join *j)
 	TRY(build_plan(j));
 	TRY(set_initial_affinity(s));
 	TRY(start_image(s));
-	TRY(start_clone(s, 0, j->cgroup_fd));
+	TRY(clone_into_cgroup(j));
 	fd_clear(&s->image_fd);
 	TRY(start_walk(s, rows));
 	plan_builder_done(&s->plan);
@@ -187,6 +206,8 @@ err *join_container(struct arena *arena, const struct join_request *r, struct st
 	s->arena = arena;
 	s->request = &r->base;
 	err *e = join(&j);
+	/* The cgroup has seen other kills than this one. */
+	e = death_explain(e, s->pid, s->pidfd, -1);
 	if (e)
 		start_kill(s);
 	fd_close(j.saved_pidfd);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "oci/state.h"
+#include "runtime/death.h"
 #include "runtime/delete.h"
 #include "runtime/devices-bpf.h"
 #include "runtime/idmap.h"
@@ -137,11 +138,25 @@ static err *fill_record(struct start *s)
 		.owner = record->owner,
 		.cgroup = r->manager == CGROUP_DISABLED ? NULL : s->cgroup.path,
 		.cgroup_made = s->cgroup.made,
-		.own_pid_namespace = s->namespaces.all & CLONE_NEWPID,
+		.own_pid_namespace =
+			(s->namespaces.clone_flags | (uint64_t)s->namespaces.unshare_flags) & CLONE_NEWPID,
 		.poststop = r->config->hooks.poststop.count > 0,
 		.annotations = r->config->annotations,
 	};
 	return NULL;
+}
+
+/* A directory that is there already may be another container's that has stopped: whoever deletes that one
+ * would take the new one with it. */
+static err *refuse_claimed(struct start *s)
+{
+	const char *owner = NULL;
+
+	TRY(state_cgroup_owner(s->arena, s->request->root, s->cgroup.path, s->request->id, &owner));
+	if (!owner)
+		return NULL;
+	return err_hint(err_new(EBUSY, "cgroup '%s' belongs to container '%s'", s->cgroup.path, owner),
+			"Delete that container first, or use another linux.cgroupsPath.");
 }
 
 /* Decided, recorded so that a killed create can be cleaned, and only then made. */
@@ -159,7 +174,8 @@ static err *plan_cgroup(struct start *s)
 	if (r->manager == CGROUP_SYSTEMD)
 		return err_new(ENOTSUP, "the systemd cgroup manager is not supported yet");
 	TRY(cgroup_root_open(s->arena, &s->hierarchy));
-	return cgroup_plan(s->arena, &s->hierarchy, &q, &s->cgroup);
+	TRY(cgroup_plan(s->arena, &s->hierarchy, &q, &s->cgroup));
+	return s->cgroup.made ? NULL : refuse_claimed(s);
 }
 
 static err *make_cgroup(struct start *s)
@@ -300,11 +316,18 @@ static void undo(struct start *s)
 		IGNORE(container_remove(&s->container));
 }
 
+static err *explain(const struct start *s, err *e)
+{
+	return death_explain(e, s->pid, s->pidfd, s->cgroup.made ? s->cgroup.fd : -1);
+}
+
 err *start_create(struct arena *arena, const struct start_request *r, struct start *s)
 {
 	s->arena = arena;
 	s->request = r;
 	err *e = create(s);
+
+	e = explain(s, e);
 	if (e)
 		undo(s);
 	return e;
@@ -384,6 +407,7 @@ err *start_go(struct start *s)
 {
 	err *e = finish(s->arena, &s->walk, s->request->config, &s->container.record);
 
+	e = explain(s, e);
 	if (e)
 		undo(s);
 	return e;

@@ -173,3 +173,25 @@ err *state_list(struct arena *arena, const char *root, struct strings *ret)
 	}
 	return take_names(arena, &names, ret);
 }
+
+err *state_cgroup_owner(struct arena *arena, const char *root, const char *path, const char *except,
+			const char **ret)
+{
+	struct strings ids;
+
+	*ret = NULL;
+	TRY(state_list(arena, root, &ids));
+	for (size_t i = 0; i < ids.count && !*ret; i++) {
+		auto_container struct container c = CONTAINER_INIT;
+
+		if (str_equal(ids.items[i], except))
+			continue;
+		err *e = container_open(arena, root, ids.items[i], CONTAINER_READ, &c);
+		/* One that cannot be read, or that ends at this moment, claims nothing that could be known.
+		 */
+		if (!e && str_equal(c.record.cgroup, path))
+			*ret = ids.items[i];
+		err_free(e);
+	}
+	return NULL;
+}

@@ -130,6 +130,10 @@ err *state_discard(const char *root, const char *id) MUST_CHECK;
 /* Ids below ROOT, sorted, leftovers cleaned. A missing ROOT is an empty list. */
 err *state_list(struct arena *arena, const char *root, struct strings *ret) MUST_CHECK;
 
+/* Which other container of ROOT has recorded the cgroup `path`: its id in the arena, or NULL. */
+err *state_cgroup_owner(struct arena *arena, const char *root, const char *path, const char *except,
+			const char **ret) MUST_CHECK;
+
 /* The record as JSON text, and back; `name` for messages. Hostile text gives an error, never more. */
 err *state_encode(const struct state_record *record, struct str *out) MUST_CHECK;
 err *state_decode(struct arena *arena, const char *name, const char *text, size_t len,

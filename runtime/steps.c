@@ -174,7 +174,7 @@ err *walk_take_turn(struct walk *w, const char *what, size_t next)
 
 	/* A child that was killed with unread data resets the connection instead of closing it. */
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return err_new(EPIPE, "%s: the other side ended unexpectedly", what);
+		return err_wrap(err_new(EPIPE, "the other side ended unexpectedly"), "%s", what);
 	if (n < 0)
 		return err_errno("%s: receive", what);
 	if ((size_t)n < MESSAGE_HEAD)

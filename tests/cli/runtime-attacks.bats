@@ -123,7 +123,7 @@ NO_DEV='.mounts |= map(select(.destination | startswith("/dev") | not))'
 	rt start "$ID"
 	for n in {3..20}; do
 		run rt exec --cwd "/proc/self/fd/$n" "$ID" pwd
-		[ "$status" -eq 1 ]
+		[ "$status" -ne 0 ]
 	done
 }
 

@@ -157,3 +157,10 @@ stopped() {
 	run rt -v
 	[[ "${lines[1]}" =~ ^spec: ]]
 }
+
+@test "what killed the process inside in the middle of a start is said" {
+	rt_bundle f '.hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "kill -KILL $(jq .pid)"], env: ["PATH=/usr/bin:/bin"]}]'
+	fails 1 'the process inside was killed by signal 9 \(Killed\)' create -b "$T/f" "$ID"
+	fails 1 'the process inside was killed by signal 9 \(Killed\)' run -b "$T/f" "$ID"
+	[ ! -e "$ROOT/$ID" ]
+}
