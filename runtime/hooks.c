@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "runtime/interrupt.h"
 
 /* The end of what a hook printed; more would not fit into one error message. */
 struct capture {
@@ -162,28 +163,32 @@ static int milliseconds_left(int64_t deadline)
 	return left <= 0 ? 0 : (int)MIN((left + 999999) / (int64_t)NSEC_PER_MSEC, (int64_t)INT32_MAX);
 }
 
-/* Until the hook itself has ended; who it left behind may hold the pipes as long as it likes.
- * False when the time is over. */
-static bool wait_for_end(struct running *r, int64_t deadline)
+enum end { END_ITSELF, END_LATE, END_INTERRUPTED };
+
+/* Until the hook itself has ended; who it left behind may hold the pipes as long as it likes. */
+static enum end wait_for_end(struct running *r, int64_t deadline)
 {
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->errors.fd, .events = POLLIN },
+		{ .fd = interrupt_fd(), .events = POLLIN },
 	};
 
 	for (;;) {
-		int n = poll(fds, 3, milliseconds_left(deadline));
+		int n = poll(fds, ARRAY_LEN(fds), milliseconds_left(deadline));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n == 0)
-			return false;
+			return END_LATE;
 		if (fds[1].revents && capture_read(&r->out) == 0)
 			fds[1].fd = -1;
 		if (fds[2].revents && capture_read(&r->errors) == 0)
 			fds[2].fd = -1;
 		if (fds[0].revents || n < 0)
-			return true;
+			return END_ITSELF;
+		if (fds[3].revents)
+			return END_INTERRUPTED;
 	}
 }
 
@@ -197,13 +202,15 @@ static void add_capture(struct str *out, const char *name, const struct capture 
 	str_add_bytes(out, c->bytes, len);
 }
 
-static err *result(struct running *r, int status, bool in_time, const struct hook *hook)
+static err *result(struct running *r, int status, enum end end, const struct hook *hook)
 {
 	auto_str struct str text = STR_INIT(4096);
 
-	if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (end == END_INTERRUPTED)
+		return err_wrap(interrupt_error(), "'%s'", hook->path);
+	if (end == END_ITSELF && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return NULL;
-	if (!in_time)
+	if (end == END_LATE)
 		str_addf(&text, "'%s' took longer than %d s", hook->path, hook->timeout);
 	else if (WIFSIGNALED(status))
 		str_addf(&text, "'%s': signal %d (%s)", hook->path, WTERMSIG(status),
@@ -213,7 +220,7 @@ static err *result(struct running *r, int status, bool in_time, const struct hoo
 	add_capture(&text, "stdout", &r->out);
 	add_capture(&text, "stderr", &r->errors);
 	TRY(str_check(&text));
-	return err_new(in_time ? ECHILD : ETIMEDOUT, "%s", text.data);
+	return err_new(end == END_LATE ? ETIMEDOUT : ECHILD, "%s", text.data);
 }
 
 static err *finish(struct running *r, const struct hook *hook)
@@ -222,9 +229,9 @@ static err *finish(struct running *r, const struct hook *hook)
 				   clock_monotonic() + hook->timeout * (int64_t)NSEC_PER_SEC :
 				   -1;
 	int status = 0;
-	bool in_time = wait_for_end(r, deadline);
+	enum end end = wait_for_end(r, deadline);
 
-	if (!in_time)
+	if (end != END_ITSELF)
 		kill(-r->pid, SIGKILL);
 	while (waitpid(r->pid, &status, 0) < 0) {
 		if (errno != EINTR)
@@ -232,7 +239,7 @@ static err *finish(struct running *r, const struct hook *hook)
 	}
 	capture_rest(&r->out);
 	capture_rest(&r->errors);
-	return result(r, status, in_time, hook);
+	return result(r, status, end, hook);
 }
 
 static err *run_one(const struct hook *hook, const char *state, size_t len, const char *cwd)

@@ -20,6 +20,8 @@ struct hook {
  * stdout and stderr are captured, the last 1500 bytes of each appear in the error. Nothing but descriptors
  * 0, 1 and 2 is passed on; signals have their defaults. Each hook leads a process group of its own,
  * which is killed as a whole when the time is over. The first failure ends the run.
- * Errors: ECHILD it failed ("exit status 1, stdout: , stderr: ..."), ETIMEDOUT, or why it did not start. */
+ * A signal that interrupts (runtime/interrupt.h) ends it as well.
+ * Errors: EINTR, ECHILD it failed ("exit status 1, stdout: , stderr: ..."), ETIMEDOUT, or why it did not
+ * start. */
 err *hooks_run(const char *kind, const struct hook *hooks, size_t count, const char *state,
 	       size_t state_len, const char *cwd) MUST_CHECK;

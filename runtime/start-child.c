@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "runtime/interrupt.h"
 #include "runtime/kernel.h"
 #include "runtime/seccomp.h"
 #include "runtime/start.h"
@@ -157,7 +158,7 @@ static err *clone_child(struct start *s, uint64_t flags, int cgroup_fd, bool at_
 	}
 	s->pid = pid;
 	fd_clear(&s->child_sock);
-	struct walk hello = { .role = STEP_PARENT, .sock = s->sock };
+	struct walk hello = { .role = STEP_PARENT, .sock = s->sock, .wait = interrupt_wait };
 	return walk_take_turn(&hello, "clone", STEP_COUNT);
 }
 
@@ -199,6 +200,7 @@ err *start_walk(struct start *s, err *(*const *rows)(void *))
 		.data = s,
 		.sender = s->plan.plan.flags & PLAN_FORK ? &s->sender : NULL,
 		.owner = WALK_NOBODY,
+		.wait = interrupt_wait,
 		.print = s->request->print,
 	};
 	return walk_steps(&s->walk, s->table, 0);

@@ -170,6 +170,9 @@ static ssize_t receive(struct walk *w, struct message *m)
 err *walk_take_turn(struct walk *w, const char *what, size_t next)
 {
 	struct message m = { 0 };
+
+	if (w->wait)
+		TRY(err_wrap(w->wait(w->sock), "%s", what));
 	ssize_t n = receive(w, &m);
 
 	/* A child that was killed with unread data resets the connection instead of closing it. */
@@ -225,6 +228,9 @@ err *walk_wait_exec(struct walk *w, int *ret_listener)
 {
 	struct message m = { 0 };
 	size_t len = 0, count = 0;
+
+	if (w->wait)
+		TRY(w->wait(w->sock));
 	err *e = fd_recv(w->sock, &m, sizeof m, &len, ret_listener, 1, &count);
 
 	if (e && e->code == ECONNRESET) {

@@ -49,6 +49,7 @@ struct walk {
 	void *data;
 	pid_t *sender;          /* PARENT: set to the sender of each message (SO_PASSCRED), or NULL */
 	int owner;              /* whose row was the last: -1 nobody's yet, 0 the parent's, 1 the child's */
+	err *(*wait)(int sock); /* PARENT: before each receive, so that it can be given up; may be NULL */
 	void (*print)(const struct step *row); /* each row, of both sides, for --debug; may be NULL */
 };
 

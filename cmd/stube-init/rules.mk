@@ -3,7 +3,7 @@
 MUSL      := /usr/lib/$(shell uname -m)-linux-musl
 INIT      := build/bin/stube-init
 INIT_SRC  := $(wildcard cmd/stube-init/*.c) $(addprefix base/,clock.c err.c fd.c file.c path.c str.c) \
-             $(addprefix runtime/,hooks.c plan.c steps.c)
+             $(addprefix runtime/,hooks.c interrupt.c plan.c steps.c)
 INIT_OBJ  := $(INIT_SRC:%.c=build/init/%.o)
 # musl's headers first, then the kernel's own.
 INIT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(filter-out -Wundef,$(WARN)) $(WERROR) -Os -g -fno-pie \

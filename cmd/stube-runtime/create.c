@@ -1,6 +1,7 @@
 /* cmd/stube-runtime/create.c: the commands create and start. */
 #include "base/log.h"
 #include "cmd/stube-runtime/runtime.h"
+#include "runtime/interrupt.h"
 
 static err *create_run(const struct cli_context *c, int *ret_status)
 {
@@ -12,6 +13,7 @@ static err *create_run(const struct cli_context *c, int *ret_status)
 	(void)ret_status;
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	TRY(runtime_start_request(arena, c, c->args, &warnings, &request));
+	TRY(interrupt_open());
 	request.wait = true;
 	err *e = start_create(arena, &request, &s);
 	runtime_log_warnings(&warnings);

@@ -8,6 +8,7 @@
 #include "cmd/stube-runtime/init-image.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
+#include "runtime/interrupt.h"
 #include "runtime/join.h"
 #include "runtime/supervise.h"
 
@@ -214,14 +215,17 @@ static err *execute(struct arena *arena, struct join_request *r, const struct ex
 		TRY(console_pair(&ours, &theirs));
 		r->base.console_fd = theirs;
 	}
-	if (!a->detach)
+	if (!a->detach) {
 		TRY(supervise_block_signals());
+		TRY(interrupt_open());
+	}
 	TRY(join_container(arena, r, &s));
 	fd_clear(&theirs);
 	if (a->detach) {
 		*ret_status = CLI_OK;
 		return NULL;
 	}
+	interrupt_close();
 	if (ours >= 0)
 		TRY(receive_terminal(ours, &master));
 	return supervise(s.pid, master, ret_status);

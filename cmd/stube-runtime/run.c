@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "cmd/stube-runtime/runtime.h"
+#include "runtime/interrupt.h"
 #include "runtime/supervise.h"
 
 static err *foreground(struct start *s, int console, int *ret_status)
@@ -34,14 +35,20 @@ static err *run(struct start *s, struct arena *arena, struct start_request *r,
 		return err_errno("become subreaper");
 	if (!a->detach)
 		TRY(supervise_block_signals());
+	TRY(interrupt_open());
 	TRY(start_create(arena, r, s));
 	fd_clear(&theirs);
 	TRY(start_go(s));
 	if (a->detach)
 		return NULL;
+	/* From here on they are the container's. */
+	interrupt_close();
 	err *e = foreground(s, ours, ret_status);
 	if (a->keep)
 		return e;
+	/* A poststop hook that hangs. */
+	if (!e)
+		e = interrupt_open();
 	err *end = start_end(s);
 	if (!e)
 		return end;
