@@ -13,7 +13,7 @@
 
 /* Annotations of config.json that change what the runtime does, so that a caller who passes on those of
  * strangers knows which to hold back. */
-static const char *unsafe_annotations[] = { "run.oci.keep_original_groups" };
+static const char *unsafe_annotations[] = { "run.oci.keep_original_groups", "run.oci.pidfd_receiver" };
 
 static err *keys_of(struct arena *arena, const struct type *object, struct strings *ret)
 {

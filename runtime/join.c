@@ -25,7 +25,8 @@ static err *row_record(void *data)
 {
 	const struct start *s = data;
 
-	return start_write_pid_file(s->request->pid_file, s->pid);
+	TRY(start_write_pid_file(s->request->pid_file, s->pid));
+	return start_send_pidfd(s, "setns");
 }
 
 /* clang-format off */

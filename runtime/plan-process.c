@@ -48,13 +48,16 @@ static err *plan_env(struct plan_builder *b, const struct oci_process *p, bool e
 {
 	auto_strv struct strv env = STRV_INIT(1 << 20);
 	/* An exec is never process 1, and its caller's activation is not meant for it. */
-	const char *listen = exec ? NULL : getenv("LISTEN_FDS");
+	const char *listen = exec ? NULL : getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
 	uint64_t count;
 
 	for (size_t i = 0; i < p->env.count; i++)
 		strv_add(&env, p->env.items[i]);
 	if (listen && str_to_u64(listen, &count) && count > 0) {
 		strv_set(&env, "LISTEN_FDS", listen);
+		if (names)
+			strv_set(&env, "LISTEN_FDNAMES", names);
+		/* stube-init puts its own number in: 1 only in a new pid namespace. */
 		strv_set(&env, "LISTEN_PID", "1");
 	}
 	TRY(strv_check(&env));

@@ -277,6 +277,17 @@ err *start_write_pid_file(const char *path, pid_t pid)
 			path);
 }
 
+err *start_send_pidfd(const struct start *s, const char *kind)
+{
+	const char *path = s->request->pidfd_socket;
+	auto_close int sock = -1;
+
+	if (!path)
+		return NULL;
+	TRY(err_wrap(fd_unix_connect(path, SOCK_STREAM, &sock), "pidfd socket"));
+	return err_wrap(fd_send(sock, kind, strlen(kind), &s->pidfd, 1), "pidfd socket '%s'", path);
+}
+
 err *start_plan_seccomp(struct start *s, const struct oci_config *config, const char *root)
 {
 	struct seccomp_program program = { 0 };

@@ -37,6 +37,7 @@ void start_done(struct start *s)
 	fd_clear(&s->child_sock);
 	fd_clear(&s->lock_fd);
 	fd_clear(&s->pidfd);
+	notify_done(&s->notify);
 }
 
 /* ---- the parent's rows ---- */
@@ -95,7 +96,8 @@ static err *row_record(void *data)
 	s->container.record.creator = 0;
 	s->container.record.creator_start_time = 0;
 	TRY(container_save(&s->container));
-	return start_write_pid_file(s->request->pid_file, s->pid);
+	TRY(start_write_pid_file(s->request->pid_file, s->pid));
+	return start_send_pidfd(s, "standard");
 }
 
 /* clang-format off */
@@ -273,6 +275,22 @@ static err *build_plan(struct start *s)
 	return start_plan_seccomp(s, r->config, r->root);
 }
 
+/* The container's own socket for what NOTIFY_SOCKET is outside: from here on the config has its mount. */
+static err *plan_notify(struct start *s)
+{
+	struct start_request *copy;
+
+	if (!s->request->notify_host)
+		return NULL;
+	TRY_ALLOC(s->arena, copy, arena_alloc(s->arena, sizeof *copy));
+	*copy = *s->request;
+	TRY(notify_prepare(s->arena, s->container.dir_fd, copy->config, &copy->config));
+	s->request = copy;
+	s->process = copy->config->process;
+	/* `start` binds it, with a manager's socket of its own. */
+	return copy->wait ? NULL : notify_open(s->container.dir_fd, copy->notify_host, &s->notify);
+}
+
 static err *create(struct start *s)
 {
 	const struct start_request *r = s->request;
@@ -285,6 +303,7 @@ static err *create(struct start *s)
 	TRY(namespaces_plan(r->config, &s->namespaces));
 	TRY(plan_open_proc(&s->proc_fd));
 	TRY(container_create(s->arena, r->root, r->id, &s->container));
+	TRY(plan_notify(s));
 	TRY(plan_cgroup(s));
 	TRY(fill_record(s));
 	TRY(container_save(&s->container));
@@ -440,7 +459,8 @@ static err *not_created(enum state_status status)
 		       enum_name(state_status_names, (int)status));
 }
 
-err *start_container(struct arena *arena, const char *root, const char *id)
+err *start_container(struct arena *arena, const char *root, const char *id, const char *notify_host,
+		     struct notify *notify)
 {
 	auto_container struct container c = CONTAINER_INIT;
 	const struct oci_config *config = NULL;
@@ -453,6 +473,7 @@ err *start_container(struct arena *arena, const char *root, const char *id)
 	if (status != STATE_CREATED)
 		return not_created(status);
 	TRY(load_config(&c, &config));
+	TRY(notify_open(c.dir_fd, notify_host, notify));
 	TRY(connect_waiting(&c, &sock));
 	TRY(walk_give_turn(sock, 0));
 	struct walk w = { .role = STEP_PARENT, .sock = sock };
@@ -462,6 +483,8 @@ err *start_container(struct arena *arena, const char *root, const char *id)
 	if (e)
 		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	TRY(e);
+	notify->pid = c.record.pid;
+	notify->pidfd = TAKE_FD(pidfd);
 	IGNORE(err_code(unlinkat(c.dir_fd, START_SOCKET, 0) < 0 ? errno : 0, "remove socket"));
 	return NULL;
 }

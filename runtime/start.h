@@ -13,6 +13,7 @@
 #include "oci/config.h"
 #include "runtime/cgroup.h"
 #include "runtime/namespaces.h"
+#include "runtime/notify.h"
 #include "runtime/plan-build.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
@@ -28,6 +29,9 @@ struct start_request {
 	const char *console_socket; /* path, or NULL */
 	int console_fd;             /* connected already (run with a terminal of its own), or -1 */
 	const char *pid_file;
+	const char *pidfd_socket; /* Unix socket that receives the pidfd of init, or of the process of an
+				     exec; NULL */
+	const char *notify_host;  /* the service manager's socket, or NULL (runtime/notify.h) */
 	uint32_t preserve_fds;
 	bool no_pivot, no_new_keyring;
 	bool wait; /* create */
@@ -58,11 +62,14 @@ struct start {
 	pid_t sender;  /* of the last message, while a fork is expected */
 	int pidfd;
 	bool made_cgroup;
+	struct notify notify; /* run */
 };
-#define START_INIT                                                                                 \
-	{ .container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,           \
-	  .namespaces = NAMESPACES_INIT, .proc_fd = -1, .image_fd = -1, .sock = -1,                \
-	  .child_sock = -1, .lock_fd = -1, .pid = -1, .pidfd = -1 }
+#define START_INIT                                                                                          \
+	{                                                                                                   \
+		.container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,              \
+		.namespaces = NAMESPACES_INIT, .proc_fd = -1, .image_fd = -1, .sock = -1, .child_sock = -1, \
+		.lock_fd = -1, .pid = -1, .pidfd = -1, .notify = NOTIFY_INIT                                \
+	}
 void start_done(struct start *s);
 DEFINE_CLEANUP_OF(struct start, start_done)
 #define auto_start CLEANUP(start_done)
@@ -75,8 +82,10 @@ err *start_go(struct start *s) MUST_CHECK;
 /* run, after the program ended: what delete would do, poststop hooks included. */
 err *start_end(struct start *s) MUST_CHECK;
 
-/* `start` of a container that create left waiting: over its socket, then the same. */
-err *start_container(struct arena *arena, const char *root, const char *id) MUST_CHECK;
+/* `start` of a container that create left waiting: over its socket, then the same. With `notify_host`,
+ * *notify is open and bound afterwards if create was told of one. */
+err *start_container(struct arena *arena, const char *root, const char *id, const char *notify_host,
+		     struct notify *notify) MUST_CHECK;
 
 /* ---- shared with runtime/join.c (exec) ---- */
 
@@ -99,6 +108,9 @@ err *start_wait_exec(struct walk *w, const struct oci_config *config, const stru
 
 /* The compiled filter into the plan. */
 err *start_plan_seccomp(struct start *s, const struct oci_config *config, const char *root) MUST_CHECK;
+
+/* --pidfd-socket: the pidfd over it, with runc's word for its kind, "standard" or "setns". */
+err *start_send_pidfd(const struct start *s, const char *kind) MUST_CHECK;
 
 /* --pid-file, replaced atomically. */
 err *start_write_pid_file(const char *path, pid_t pid) MUST_CHECK;

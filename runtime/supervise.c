@@ -17,6 +17,7 @@
 struct relay {
 	pid_t pid;
 	int master;
+	const struct supervise_watch *watch; /* or NULL */
 	bool stdin_open, raw;
 	struct termios saved;
 	char pending[4096]; /* typed, not yet taken by the container */
@@ -140,13 +141,14 @@ static void push_input(struct relay *r)
 
 static err *turn(struct relay *r, int signals)
 {
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = r->master, .events = (short)(POLLIN | (r->pending_len ? POLLOUT : 0)) },
 		{ .fd = r->master >= 0 && r->stdin_open && !r->pending_len ? 0 : -1, .events = POLLIN },
+		{ .fd = r->watch ? r->watch->fd : -1, .events = POLLIN },
 	};
 
-	if (poll(p, 3, -1) < 0)
+	if (poll(p, 4, -1) < 0)
 		return errno == EINTR ? NULL : err_errno("poll");
 	if (p[1].revents & POLLOUT)
 		push_input(r);
@@ -154,12 +156,14 @@ static err *turn(struct relay *r, int signals)
 		r->master = -1;
 	if (p[2].revents)
 		copy_input(r);
+	if (p[3].revents)
+		r->watch->readable(r->watch->data);
 	return p[0].revents ? take_signal(r, signals) : NULL;
 }
 
-err *supervise(pid_t pid, int master, int *ret_status)
+err *supervise(pid_t pid, int master, const struct supervise_watch *watch, int *ret_status)
 {
-	struct relay r = { .pid = pid, .master = master, .stdin_open = true };
+	struct relay r = { .pid = pid, .master = master, .watch = watch, .stdin_open = true };
 	sigset_t all;
 	err *e = NULL;
 

@@ -6,9 +6,17 @@
 /* Block every signal, so that none is lost between clone and supervise(); the child unblocks its own. */
 err *supervise_block_signals(void) MUST_CHECK;
 
+/* A further descriptor to look after; -1: none. */
+struct supervise_watch {
+	int fd;
+	void (*readable)(void *data);
+	void *data;
+};
+
 /* Forward signals to `pid`, a child of ours; copy between the caller's stdio and the terminal's
- * master (-1: plain stdio); reap. Returns when `pid` ended: its exit status, or 128 + signal. */
-err *supervise(pid_t pid, int master, int *ret_status) MUST_CHECK;
+ * master (-1: plain stdio); reap. `watch` may be NULL. Returns when `pid` ended: its exit status, or 128 +
+ * signal. */
+err *supervise(pid_t pid, int master, const struct supervise_watch *watch, int *ret_status) MUST_CHECK;
 
 /* A connected pair: what a container is given as console, and where receive_terminal() gets the master. */
 err *console_pair(int *ret_ours, int *ret_theirs) MUST_CHECK;

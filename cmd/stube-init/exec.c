@@ -91,6 +91,22 @@ static void drop_fds(struct init *init)
 	fd_clear(&init->root);
 }
 
+/* LISTEN_PID names who the descriptors of socket activation are for: the program, whatever its number here
+ * is. */
+static err *name_listener(struct init *init)
+{
+	for (char **e = init->env; !init->joined && *e; e++) {
+		char text[32];
+
+		if (strncmp(*e, "LISTEN_PID=", 11) != 0)
+			continue;
+		snprintf(text, sizeof text, "LISTEN_PID=%d", getpid());
+		*e = strdup(text);
+		return *e ? NULL : err_oom();
+	}
+	return NULL;
+}
+
 err *init_find_program(void *data)
 {
 	struct init *init = data;
@@ -98,6 +114,7 @@ err *init_find_program(void *data)
 
 	drop_fds(init);
 	TRY(home_add(init));
+	TRY(name_listener(init));
 	if (!*name)
 		return err_new(ENOENT, "exec: \"\": executable file not found in $PATH");
 	if (!strchr(name, '/'))

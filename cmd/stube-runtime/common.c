@@ -98,6 +98,20 @@ err *runtime_check_preserved(uint64_t count)
 	return NULL;
 }
 
+/* What was meant for another process, which left it in the environment, is nothing to us (sd_listen_fds(3)).
+ */
+static void forget_foreign_activation(void)
+{
+	const char *pid = getenv("LISTEN_PID");
+	uint64_t number;
+
+	if (!pid || (str_to_u64(pid, &number) && number == (uint64_t)getpid()))
+		return;
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	unsetenv("LISTEN_PID");
+}
+
 /* runc and crun add the descriptors of socket activation to those of --preserve-fds. */
 static err *count_preserved(uint64_t asked, uint32_t *ret)
 {
@@ -150,6 +164,7 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 		.console_socket = a->console_socket,
 		.console_fd = -1,
 		.pid_file = a->pid_file,
+		.pidfd_socket = a->pidfd_socket,
 		.no_pivot = a->no_pivot,
 		.no_new_keyring = a->no_new_keyring,
 		.init = init_image,
@@ -158,6 +173,7 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 		.print = runtime_step_printer(c),
 	};
 	TRY(state_check_id(r->id));
+	forget_foreign_activation();
 	TRY(count_preserved(a->preserve_fds, &r->preserve_fds));
 	TRY(runtime_root(arena, c, &r->root));
 	TRY(runtime_manager(c, &r->manager));
@@ -166,6 +182,10 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 		return err_errno("bundle '%s'", a->bundle ? a->bundle : ".");
 	TRY_ALLOC(arena, copy, arena_strdup(arena, bundle));
 	r->bundle = copy;
-	return err_wrap(load_config(arena, bundle, a->config ? a->config : "config.json", warnings, r),
-			"bundle '%s'", bundle);
+	TRY(err_wrap(load_config(arena, bundle, a->config ? a->config : "config.json", warnings, r),
+		     "bundle '%s'", bundle));
+	/* crun's way to ask for what runc has an option for. */
+	if (!r->pidfd_socket)
+		r->pidfd_socket = string_map_get(&r->config->annotations, "run.oci.pidfd_receiver");
+	return notify_host(&r->notify_host);
 }

@@ -27,6 +27,7 @@ static const struct cli_option create_options[] = {
 	OPT('f', "config",         CLI_STRING, config,         "FILE", "another name for config.json"),
 	OPT(0,   "console-socket", CLI_STRING, console_socket, "PATH", "Unix socket that receives the terminal"),
 	OPT(0,   "pid-file",       CLI_STRING, pid_file,       "FILE", "write the process id of the container there"),
+	OPT(0,   "pidfd-socket",   CLI_STRING, pidfd_socket,   "PATH", "Unix socket that receives a pidfd of the container"),
 	OPT(0,   "preserve-fds",   CLI_UINT,   preserve_fds,   "N",    "pass on N descriptors from 3 on"),
 	OPT(0,   "no-pivot",       CLI_FLAG,   no_pivot,       NULL,   "do not use pivot_root (the host runs from an initramfs)"),
 	OPT(0,   "no-new-keyring", CLI_FLAG,   no_new_keyring, NULL,   "keep the caller's session keyring"),
@@ -51,12 +52,18 @@ const struct cli_command cmd_create = {
 static err *start_run(const struct cli_context *c, int *ret_status)
 {
 	auto_arena struct arena *arena = NULL;
-	const char *root = NULL;
+	auto_notify struct notify notify = NOTIFY_INIT;
+	const char *root = NULL, *host = NULL;
 
 	(void)ret_status;
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	TRY(runtime_root(arena, c, &root));
-	return runtime_named(start_container(arena, root, c->operands[0]), c->operands[0]);
+	TRY(notify_host(&host));
+	err *e = start_container(arena, root, c->operands[0], host, &notify);
+	/* The container runs whether or not anybody hears of it. */
+	if (!e)
+		e = notify_wait_ready(&notify);
+	return runtime_named(e, c->operands[0]);
 }
 
 static const struct cli_option no_options[] = { { 0 } };

@@ -15,7 +15,8 @@
 enum { EXEC_FAILED = 255 };
 
 struct exec_args {
-	const char *console_socket, *cwd, *user, *process, *pid_file, *process_label, *apparmor, *cgroup;
+	const char *console_socket, *cwd, *user, *process, *pid_file, *pidfd_socket, *process_label,
+		*apparmor, *cgroup;
 	struct strv env, caps, groups;
 	uint64_t preserve_fds;
 	bool terminal, detach, no_new_privs, ignore_paused, no_subreaper;
@@ -182,6 +183,7 @@ static err *fill_request(struct arena *arena, const struct cli_context *c, struc
 			.console_socket = a->console_socket,
 			.console_fd = -1,
 			.pid_file = a->pid_file,
+			.pidfd_socket = a->pidfd_socket,
 			.preserve_fds = (uint32_t)a->preserve_fds,
 			.init = init_image,
 			.init_len = init_image_size,
@@ -228,7 +230,7 @@ static err *execute(struct arena *arena, struct join_request *r, const struct ex
 	interrupt_close();
 	if (ours >= 0)
 		TRY(receive_terminal(ours, &master));
-	return supervise(s.pid, master, ret_status);
+	return supervise(s.pid, master, NULL, ret_status);
 }
 
 static err *exec_run(const struct cli_context *c, int *ret_status)
@@ -260,6 +262,7 @@ static const struct cli_option exec_options[] = {
 	OPT('p', "process",         CLI_STRING, process,        "FILE",      "process document of the specification instead of options"),
 	OPT('d', "detach",          CLI_FLAG,   detach,         NULL,        "return once the program runs"),
 	OPT(0,   "pid-file",        CLI_STRING, pid_file,       "FILE",      "write the process id there"),
+	OPT(0,   "pidfd-socket",    CLI_STRING, pidfd_socket,   "PATH",      "Unix socket that receives a pidfd of the process"),
 	OPT(0,   "process-label",   CLI_STRING, process_label,  "LABEL",     "SELinux label"),
 	OPT(0,   "apparmor",        CLI_STRING, apparmor,       "PROFILE",   "AppArmor profile"),
 	OPT(0,   "no-new-privs",    CLI_FLAG,   no_new_privs,   NULL,        "the program can gain no privileges"),

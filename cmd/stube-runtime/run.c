@@ -7,6 +7,15 @@
 #include "runtime/interrupt.h"
 #include "runtime/supervise.h"
 
+static void relay_notify(void *data)
+{
+	err *e = notify_relay(data);
+
+	if (e)
+		log_err(e);
+	err_free(e);
+}
+
 static err *foreground(struct start *s, int console, int *ret_status)
 {
 	auto_close int master = -1;
@@ -16,7 +25,8 @@ static err *foreground(struct start *s, int console, int *ret_status)
 	/* Others may want to look at, signal or enter the container now. */
 	container_done(&s->container);
 	s->container = (struct container)CONTAINER_INIT;
-	return supervise(s->pid, master, ret_status);
+	struct supervise_watch watch = { .fd = s->notify.sock, .readable = relay_notify, .data = &s->notify };
+	return supervise(s->pid, master, &watch, ret_status);
 }
 
 static err *run(struct start *s, struct arena *arena, struct start_request *r,
@@ -39,8 +49,11 @@ static err *run(struct start *s, struct arena *arena, struct start_request *r,
 	TRY(start_create(arena, r, s));
 	fd_clear(&theirs);
 	TRY(start_go(s));
-	if (a->detach)
-		return NULL;
+	s->notify.pid = s->pid;
+	if (a->detach) {
+		s->notify.pidfd = TAKE_FD(s->pidfd);
+		return notify_wait_ready(&s->notify);
+	}
 	/* From here on they are the container's. */
 	interrupt_close();
 	err *e = foreground(s, ours, ret_status);
@@ -79,6 +92,7 @@ static const struct cli_option run_options[] = {
 	OPT(0,   "keep",           CLI_FLAG,   keep,           NULL,   "do not delete the container when it ended"),
 	OPT(0,   "console-socket", CLI_STRING, console_socket, "PATH", "Unix socket that receives the terminal"),
 	OPT(0,   "pid-file",       CLI_STRING, pid_file,       "FILE", "write the process id of the container there"),
+	OPT(0,   "pidfd-socket",   CLI_STRING, pidfd_socket,   "PATH", "Unix socket that receives a pidfd of the container"),
 	OPT(0,   "preserve-fds",   CLI_UINT,   preserve_fds,   "N",    "pass on N descriptors from 3 on"),
 	OPT(0,   "no-pivot",       CLI_FLAG,   no_pivot,       NULL,   "do not use pivot_root (the host runs from an initramfs)"),
 	OPT(0,   "no-new-keyring", CLI_FLAG,   no_new_keyring, NULL,   "keep the caller's session keyring"),

@@ -34,7 +34,7 @@ err *runtime_check_preserved(uint64_t count) MUST_CHECK;
 
 /* create and run: options that they share, and the request they become. */
 struct start_args {
-	const char *bundle, *config, *console_socket, *pid_file;
+	const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
 	uint64_t preserve_fds;
 	bool no_pivot, no_new_keyring, no_subreaper, detach, keep;
 };
