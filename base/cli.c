@@ -83,6 +83,21 @@ static err *store_list(const struct cli_option *o, const char *value, struct str
 	return err_wrap(strv_check(list), "--%s", o->long_name);
 }
 
+/* "true", "1", "F": what Go's strconv.ParseBool takes. */
+static err *store_flag(const struct cli_option *o, const char *value, bool *ret)
+{
+	static const char *const words[] = { "false", "False", "FALSE", "f", "F", "0",
+					     "true",  "True",  "TRUE",	"t", "T", "1" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(value, words[i]) != 0)
+			continue;
+		*ret = i >= ARRAY_LEN(words) / 2;
+		return NULL;
+	}
+	return bad(o, value, "is not one of true|false");
+}
+
 static err *store(const struct cli_option *o, const char *value, void *args)
 {
 	void *member = (char *)args + o->offset;
@@ -171,12 +186,9 @@ static err *parse_long(struct parse *p, const char *word)
 	}
 	if (!o)
 		return err_new(EINVAL, "unknown option '--%.*s'", (int)len, name);
-	/* --flag=true and --flag=false, as Go programs' callers write them. */
+	/* As Go programs' callers write them. */
 	if (o->kind == CLI_FLAG && value) {
-		if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-			return bad(o, value, "is not one of true|false");
-		*(bool *)(void *)((char *)p->args + o->offset) = *value == 't';
-		return NULL;
+		return store_flag(o, value, (bool *)(void *)((char *)p->args + o->offset));
 	}
 	if (o->kind == CLI_OPTIONAL)
 		return store(o, value ? value : "", p->args);

@@ -22,13 +22,13 @@ struct pair {
 static struct {
 	int fd;
 	bool owned;
-	int journal;
+	int journal, syslog;
 	char identifier[64];
 	enum log_format format;
 	enum log_level level;
 	struct pair labels[LABELS_MAX];
 	size_t label_count;
-} state = { .fd = STDERR_FILENO, .journal = -1, .level = LOG_LEVEL_WARNING };
+} state = { .fd = STDERR_FILENO, .journal = -1, .syslog = -1, .level = LOG_LEVEL_WARNING };
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
@@ -37,20 +37,23 @@ void log_close(void)
 	if (state.owned)
 		fd_close(state.fd);
 	fd_clear(&state.journal);
+	fd_clear(&state.syslog);
 	state.fd = STDERR_FILENO;
 	state.owned = false;
 	state.label_count = 0;
 }
 
-static err *open_journal(const char *identifier)
+/* A datagram socket of the host's log, under this identifier. */
+static err *open_datagrams(const char *path, const char *identifier, int *ret_fd)
 {
 	auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket" };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
+	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
-		return err_errno("connect to the journal");
+		return err_errno("connect to the log '%s'", path);
 	snprintf(state.identifier, sizeof state.identifier, "%s", *identifier ? identifier : "stube");
-	state.journal = TAKE_FD(fd);
+	*ret_fd = TAKE_FD(fd);
 	return NULL;
 }
 
@@ -62,7 +65,10 @@ err *log_open(const char *target, enum log_format format, enum log_level level)
 	if (!target || strcmp(target, "-") == 0)
 		return NULL;
 	if (str_starts_with(target, "journald:"))
-		return open_journal(target + strlen("journald:"));
+		return open_datagrams("/run/systemd/journal/socket", target + strlen("journald:"),
+				      &state.journal);
+	if (str_starts_with(target, "syslog:"))
+		return open_datagrams("/dev/log", target + strlen("syslog:"), &state.syslog);
 	/* "file:" as crun(1) writes it. */
 	const char *path = str_starts_with(target, "file:") ? target + strlen("file:") : target;
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
@@ -87,7 +93,7 @@ void log_label(const char *key, const char *value)
 
 int log_fd(void)
 {
-	return state.journal >= 0 ? -1 : state.fd;
+	return state.journal >= 0 || state.syslog >= 0 ? -1 : state.fd;
 }
 
 enum log_level log_level(void)
@@ -175,6 +181,20 @@ static void print_journal(struct str *out, enum log_level level, const char *mes
 		journal_field(out, pairs[i].key, pairs[i].value);
 }
 
+/* As syslog(3) writes it: facility "daemon", no time, which the receiver adds. */
+static void print_syslog(struct str *out, enum log_level level, const char *message, const struct pair *pairs,
+			 size_t count)
+{
+	static const int severities[] = { 3, 4, 6, 7 };
+
+	str_addf(out, "<%d>%s[%d]: ", 3 << 3 | severities[level], state.identifier, getpid());
+	str_add_shown(out, message);
+	for (size_t i = 0; i < count; i++) {
+		str_addf(out, " %s=", pairs[i].key);
+		add_value(out, pairs[i].value);
+	}
+}
+
 static void emit(enum log_level level, const char *message, const struct pair *pairs, size_t count)
 {
 	auto_str struct str out = STR_INIT(RECORD_MAX);
@@ -183,6 +203,9 @@ static void emit(enum log_level level, const char *message, const struct pair *p
 	if (state.journal >= 0) {
 		print_journal(&out, level, message, pairs, count);
 		IGNORE(fd_write_all(state.journal, out.data, out.len));
+	} else if (state.syslog >= 0) {
+		print_syslog(&out, level, message, pairs, count);
+		IGNORE(fd_write_all(state.syslog, out.data, out.len));
 	} else {
 		(state.format == LOG_FORMAT_JSON ? print_json : print_text)(&out, level, message, pairs, count);
 		IGNORE(fd_write_all(state.fd, out.data, out.len));

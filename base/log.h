@@ -16,14 +16,15 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 /* Before this call the log goes to stderr as text, from level warning on. target: a path, "-" or NULL
- * for stderr, "journald:ID" for the journal with that identifier (the socket of systemd-journald(8)). */
+ * for stderr, "journald:ID" for the journal with that identifier (the socket of systemd-journald(8)),
+ * "syslog:ID" for syslog(3)'s, "file:PATH" for a path. */
 err *log_open(const char *target, enum log_format format, enum log_level level) MUST_CHECK;
 void log_close(void);
 
 /* A field that every further record of this process carries, such as "role", "child". Borrowed. */
 void log_label(const char *key, const char *value);
 
-/* Descriptor in use, to pass on to another program; -1 for the journal. Borrowed. */
+/* Descriptor in use, to pass on to another program; -1 for the journal and syslog. Borrowed. */
 int log_fd(void);
 enum log_level log_level(void);
 enum log_format log_format(void);

@@ -31,7 +31,7 @@ static const struct cli_option create_options[] = {
 	OPT(0,   "preserve-fds",   CLI_UINT,   preserve_fds,   "N",    "pass on N descriptors from 3 on"),
 	OPT(0,   "no-pivot",       CLI_FLAG,   no_pivot,       NULL,   "do not use pivot_root (the host runs from an initramfs)"),
 	OPT(0,   "no-new-keyring", CLI_FLAG,   no_new_keyring, NULL,   "keep the caller's session keyring"),
-	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,  NULL,   "accepted, without effect"),
+	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,  NULL,   "accepted: create ends before there is anything to reap"),
 	{0}
 };
 /* clang-format on */

@@ -172,6 +172,15 @@ static err *load_process(struct arena *arena, const char *path, struct strv *war
 	return oci_process_decode(arena, path, text.data, text.len, warnings, ret);
 }
 
+/* "/web" and "web" both lie below the container's cgroup, "/" is that cgroup itself. */
+static const char *below_container(const char *path)
+{
+	if (!path)
+		return NULL;
+	path += strspn(path, "/");
+	return *path ? path : ".";
+}
+
 static err *fill_request(struct arena *arena, const struct cli_context *c, struct adjustment *adj,
 			 struct strv *warnings, struct join_request *r)
 {
@@ -192,7 +201,7 @@ static err *fill_request(struct arena *arena, const struct cli_context *c, struc
 		},
 		.adjust = adjust,
 		.adjust_data = adj,
-		.cgroup = a->cgroup,
+		.cgroup = below_container(a->cgroup),
 		.ignore_paused = a->ignore_paused,
 	};
 	TRY(state_check_id(r->base.id));
@@ -254,7 +263,7 @@ static err *exec_run(const struct cli_context *c, int *ret_status)
 /* clang-format off */
 static const struct cli_option exec_options[] = {
 	OPT(0,   "console-socket",  CLI_STRING, console_socket, "PATH",      "Unix socket that receives the terminal"),
-	OPT('c', "cwd",             CLI_STRING, cwd,            "DIR",       "working directory"),
+	OPT(0,   "cwd",             CLI_STRING, cwd,            "DIR",       "working directory"),
 	OPT('e', "env",             CLI_LIST,   env,            "NAME=VALUE","one more environment variable"),
 	OPT('t', "tty",             CLI_FLAG,   terminal,       NULL,        "with a terminal"),
 	OPT('u', "user",            CLI_STRING, user,           "UID[:GID]", "as this user"),
@@ -266,11 +275,11 @@ static const struct cli_option exec_options[] = {
 	OPT(0,   "process-label",   CLI_STRING, process_label,  "LABEL",     "SELinux label"),
 	OPT(0,   "apparmor",        CLI_STRING, apparmor,       "PROFILE",   "AppArmor profile"),
 	OPT(0,   "no-new-privs",    CLI_FLAG,   no_new_privs,   NULL,        "the program can gain no privileges"),
-	OPT(0,   "cap",             CLI_LIST,   caps,           "CAP_NAME",  "one more capability"),
+	OPT('c', "cap",             CLI_LIST,   caps,           "CAP_NAME",  "one more capability"),
 	OPT(0,   "preserve-fds",    CLI_UINT,   preserve_fds,   "N",         "pass on N descriptors from 3 on"),
 	OPT(0,   "cgroup",          CLI_STRING, cgroup,         "PATH",      "in this cgroup below the container's"),
 	OPT(0,   "ignore-paused",   CLI_FLAG,   ignore_paused,  NULL,        "also in a paused container (it runs when resumed)"),
-	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,   NULL,        "accepted, without effect"),
+	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,   NULL,        "accepted: exec is nobody's reaper but its process's"),
 	{0}
 };
 /* clang-format on */

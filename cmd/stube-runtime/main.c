@@ -12,7 +12,7 @@
 /* clang-format off */
 static const struct cli_option global_options[] = {
 	OPT(0,   "root",           CLI_STRING, root,           "DIR",                          "where the state of containers is kept"),
-	OPT(0,   "log",            CLI_STRING, log,            "FILE",                         "write the log there instead of stderr; journald:ID for the journal"),
+	OPT(0,   "log",            CLI_STRING, log,            "FILE",                         "write the log there instead of stderr; journald:ID or syslog:ID"),
 	OPT(0,   "log-format",     CLI_CHOICE, log_format,     "text|json",                    "how log lines look"),
 	OPT(0,   "log-level",      CLI_CHOICE, log_level,      "error|warning|info|debug",     "from which level on to log"),
 	OPT(0,   "debug",          CLI_FLAG,   debug,          NULL,                           "log each step of a start"),

@@ -43,6 +43,7 @@ static err *spec_run(const struct cli_context *c, int *ret_status)
 static const struct cli_option spec_options[] = {
 	OPT('b', "bundle",   CLI_STRING, bundle,   "DIR",  "where to write it (default: the current directory)"),
 	OPT('f', "config",   CLI_STRING, config,   "FILE", "another name for config.json"),
+	OPT_HIDDEN(0, "file", CLI_STRING, config,  "FILE", "the same, as crun calls it"),
 	OPT(0,   "rootless", CLI_FLAG,   rootless, NULL,   "for a container of the calling user"),
 	{0}
 };

@@ -1,9 +1,12 @@
 /* cmd/stube-runtime/update.c: the command update. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
 
@@ -11,7 +14,8 @@ struct update_args {
 	const char *resources;
 	const char *memory, *reservation, *swap;
 	const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_shares, *cpu_idle, *pids;
-	const char *cpus, *mems;
+	const char *cpus, *mems, *rt_period, *rt_runtime, *kernel, *kernel_tcp;
+	const char *l3_cache, *mem_bandwidth;
 };
 
 /* Each option is one member of the document that --resources would give; the decoder checks them all. */
@@ -30,7 +34,11 @@ static const struct row {
 	ROW(mems,         "cpu",     "mems",        TEXT),
 	ROW(cpu_period,   "cpu",     "period",      NUMBER),
 	ROW(cpu_quota,    "cpu",     "quota",       NUMBER),
+	ROW(rt_period,    "cpu",     "realtimePeriod", NUMBER),
+	ROW(rt_runtime,   "cpu",     "realtimeRuntime", NUMBER),
 	ROW(cpu_shares,   "cpu",     "shares",      NUMBER),
+	ROW(kernel,       "memory",  "kernel",      BYTES),
+	ROW(kernel_tcp,   "memory",  "kernelTCP",   BYTES),
 	ROW(memory,       "memory",  "limit",       BYTES),
 	ROW(reservation,  "memory",  "reservation", BYTES),
 	ROW(swap,         "memory",  "swap",        BYTES),
@@ -114,8 +122,11 @@ static err *read_resources(struct arena *arena, const struct update_args *a, str
 	bool any;
 
 	TRY(options_as_json(a, &text, &any));
+	/* As in runc: callers pass both. */
 	if (a->resources && any)
-		return err_new(EINVAL, "--resources cannot be combined with options for single limits");
+		log_warning("options for single limits have no effect beside --resources", NULL);
+	if (!a->resources && !any && (a->l3_cache || a->mem_bandwidth))
+		return NULL;
 	if (!a->resources && !any)
 		return err_new(EINVAL, "nothing to update: give --resources or at least one limit");
 	if (!a->resources)
@@ -126,6 +137,41 @@ static err *read_resources(struct arena *arena, const struct update_args *a, str
 	else
 		TRY(file_read(AT_FDCWD, a->resources, &text));
 	return oci_resources_decode(arena, a->resources, text.data, text.len, warnings, ret);
+}
+
+/* The container's group of resctrl: linux.intelRdt.closID, or its id, as create names it. */
+static err *rdt_group(struct container *c, const char **ret)
+{
+	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+	const struct oci_config *config = NULL;
+
+	TRY(container_load_config(c, &text));
+	TRY(oci_config_decode(c->arena, "config.json", text.data, text.len, NULL, &config));
+	const struct oci_intel_rdt *rdt = config->linux.intel_rdt;
+	*ret = rdt && rdt->clos_id ? rdt->clos_id : c->record.id;
+	return path_is_name(*ret) ? NULL : err_new(EINVAL, "linux.intelRdt.closID: '%s' is no name", *ret);
+}
+
+static err *update_rdt(struct container *c, const char *option, const char *prefix, const char *schema)
+{
+	auto_close int dir = open("/sys/fs/resctrl", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int group_fd = -1;
+	char line[4096];
+	const char *group;
+
+	if (!schema)
+		return NULL;
+	if (dir < 0 || faccessat(dir, "schemata", F_OK, 0) < 0)
+		return err_new(ENOTSUP, "%s: resctrl is not mounted on this host, or the processor has none",
+			       option);
+	TRY(rdt_group(c, &group));
+	TRY(err_wrap(path_open(dir, group, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0, &group_fd),
+		     "%s: group '%s' of resctrl", option, group));
+	bool whole = str_starts_with(schema, prefix);
+	int n = snprintf(line, sizeof line, "%s%s\n", whole ? "" : prefix, schema);
+	if (n < 0 || (size_t)n >= sizeof line)
+		return err_new(EINVAL, "%s: too long", option);
+	return err_wrap(file_put(group_fd, "schemata", line), "%s '%s'", option, schema);
 }
 
 static err *update_run(const struct cli_context *c, int *ret_status)
@@ -145,6 +191,11 @@ static err *update_run(const struct cli_context *c, int *ret_status)
 	TRY(container_status(&container, &status, NULL));
 	if (status == STATE_STOPPED)
 		return err_new(ESRCH, "container '%s': container not running", c->operands[0]);
+	const struct update_args *a = c->args;
+	TRY(update_rdt(&container, "--l3-cache-schema", "L3:", a->l3_cache));
+	TRY(update_rdt(&container, "--mem-bw-schema", "MB:", a->mem_bandwidth));
+	if (!resources)
+		return NULL;
 	if (!container.record.cgroup)
 		return cgroup_refuse_limits(resources, "cgroups are disabled");
 	TRY(container_open_cgroup(&container, &cg));
@@ -167,6 +218,12 @@ static const struct cli_option update_options[] = {
 	OPT(0,   "cpuset-mems",        CLI_STRING, mems,         "LIST",   "memory nodes to allocate from"),
 	OPT(0,   "pids-limit",         CLI_STRING, pids,         "N",      "number of processes; -1 for no limit"),
 	OPT(0,   "blkio-weight",       CLI_STRING, blkio_weight, "WEIGHT", "weight of input and output, 10 to 1000"),
+	OPT(0,   "l3-cache-schema",    CLI_STRING, l3_cache,      "SCHEMA", "parts of the third-level cache, such as L3:0=f;1=f (resctrl)"),
+	OPT(0,   "mem-bw-schema",      CLI_STRING, mem_bandwidth, "SCHEMA", "bandwidth to memory, such as MB:0=20;1=70 (resctrl)"),
+	OPT_HIDDEN(0, "cpu-rt-period",     CLI_STRING, rt_period,  "USEC",  "cgroup v2 has none: refused by name"),
+	OPT_HIDDEN(0, "cpu-rt-runtime",    CLI_STRING, rt_runtime, "USEC",  "cgroup v2 has none: refused by name"),
+	OPT_HIDDEN(0, "kernel-memory",     CLI_STRING, kernel,     "BYTES", "cgroup v2 counts it with the rest: refused by name"),
+	OPT_HIDDEN(0, "kernel-memory-tcp", CLI_STRING, kernel_tcp, "BYTES", "cgroup v2 counts it with the rest: refused by name"),
 	{0}
 };
 /* clang-format on */

@@ -17,7 +17,7 @@ stopped() { # ID
 	rt_bundle b "$(rt_sh 'sleep 60') | .linux.cgroupsPath = \"/$ID\""
 	rt create -b "$T/b" "$ID-one" > /dev/null 2>&1
 	stopped "$ID-one"
-	! rt create -b "$T/b" "$ID-two" > "$T/out" 2>&1
+	rt create -b "$T/b" "$ID-two" > "$T/out" 2>&1 && false
 	grep -q "cgroup '/$ID' belongs to container '$ID-one'" "$T/out"
 	[ ! -e "$ROOT/$ID-two" ]
 	rt delete "$ID-one"
