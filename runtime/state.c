@@ -173,21 +173,30 @@ err *state_boot_id(struct arena *arena, const char **ret)
 	return NULL;
 }
 
+bool state_parse_start_time(char *stat, uint64_t *ret)
+{
+	char *save = NULL;
+	int field = 3;
+	/* The name in parentheses may hold anything, parentheses too: the last one ends it. */
+	char *at = strrchr(stat, ')');
+
+	for (at = at ? strtok_r(at + 1, " ", &save) : NULL; at; at = strtok_r(NULL, " ", &save), field++) {
+		if (field == 22)
+			return str_to_u64(at, ret);
+	}
+	return false;
+}
+
 err *state_start_time(pid_t pid, uint64_t *ret)
 {
 	auto_str struct str text = STR_INIT(4096);
-	char path[32], *save = NULL;
-	int field = 3;
+	char path[32];
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	err *e = file_read(AT_FDCWD, path, &text);
 	if (e)
 		return err_with_code(e, e->code == ENOENT ? ESRCH : e->code);
-	/* The name in parentheses may hold anything, parentheses too: the last one ends it. */
-	char *at = strrchr(text.data, ')');
-	for (at = at ? strtok_r(at + 1, " ", &save) : NULL; at; at = strtok_r(NULL, " ", &save), field++) {
-		if (field == 22 && str_to_u64(at, ret))
-			return NULL;
-	}
+	if (state_parse_start_time(text.data, ret))
+		return NULL;
 	return err_new(EINVAL, "'%s' has no start time", path);
 }

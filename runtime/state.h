@@ -112,6 +112,9 @@ err *state_boot_id(struct arena *arena, const char **ret) MUST_CHECK;
 /* Start time of a process, for the record; ESRCH. */
 err *state_start_time(pid_t pid, uint64_t *ret) MUST_CHECK;
 
+/* The same from the text of /proc/PID/stat, which is changed. */
+bool state_parse_start_time(char *stat, uint64_t *ret);
+
 /* A pidfd of exactly the process with that start time; ESRCH "no such process". */
 err *state_open_process(pid_t pid, uint64_t start_time, int *ret_pidfd) MUST_CHECK;
 
