@@ -106,7 +106,7 @@ wait_for() { # STATUS
 	rt kill --all "$ID" KILL
 	for p in $pids; do
 		for _ in {1..100}; do [[ -e /proc/$p && "$(awk '{print $3}' "/proc/$p/stat" 2> /dev/null)" != Z ]] || break; sleep 0.02; done
-		[ ! -e "/proc/$p" ] || [ "$(awk '{print $3}' "/proc/$p/stat")" = Z ]
+		[ ! -e "/proc/$p" ] || [ "$(awk '{print $3}' "/proc/$p/stat" 2> /dev/null)" = Z ] || [ ! -e "/proc/$p" ]
 	done
 }
 
