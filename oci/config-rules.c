@@ -125,7 +125,8 @@ static err *rule_net_devices(const struct oci_config *c, struct decoder *d)
 		oci_rule_path(path, "linux.netDevices.%s", device->name);
 		if (!oci_is_interface_name(device->name))
 			return decoder_fail(d, path, "is not the name of a network interface");
-		for (size_t k = 0; k < i; k++)
+		/* "eth%d" is a template, from which each gets a name of its own. */
+		for (size_t k = 0; k < i && !strstr(target(device), "%d"); k++)
 			if (str_equal(target(device), target(&c->linux.net_devices.items[k])))
 				return decoder_fail(d, path, "gets the name '%s', as another does",
 						    target(device));

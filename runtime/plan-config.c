@@ -38,8 +38,6 @@ err *plan_refuse_unsupported(const struct oci_config *config)
 {
 	const struct oci_linux *l = &config->linux;
 
-	if (l->net_devices.count > 0)
-		return err_new(ENOTSUP, "linux.netDevices: not supported yet");
 	if (l->intel_rdt)
 		return err_new(ENOTSUP, "linux.intelRdt: not supported yet");
 	return NULL;
@@ -200,6 +198,8 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s)
 	TRY(plan_paths(b, s, "readonlyPaths", &c->linux.readonly_paths, &b->plan.readonly));
 	TRY(plan_sysctls(b, s));
 	TRY(plan_names(b, c, s->namespaces->all));
+	if (c->linux.net_devices.count > 0)
+		b->plan.flags |= PLAN_NET_DEVICES;
 	if (c->hooks.prestart.count > 0 || c->hooks.create_runtime.count > 0)
 		b->plan.flags |= PLAN_HOOKS_RUNTIME;
 	TRY(plan_hooks(b, s, &c->hooks.create_container, PLAN_HOOKS_CONTAINER,

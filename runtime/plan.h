@@ -54,6 +54,7 @@ enum plan_flag {
 	PLAN_SECCOMP = 1 << 20,
 	PLAN_SECCOMP_NOTIFY = 1 << 21,
 	PLAN_NO_NEW_PRIVS = 1 << 22,
+	PLAN_NET_DEVICES = 1 << 23,  /* devices of the host move in */
 	PLAN_LABELS = 1 << 24,       /* AppArmor or SELinux */
 	PLAN_WAIT = 1 << 25,         /* create: wait for `start` on a listening socket */
 	PLAN_DEV = 1 << 26,          /* /dev is ours: make the default devices and links */

@@ -28,6 +28,7 @@ void start_done(struct start *s)
 {
 	plan_builder_done(&s->plan);
 	namespaces_done(&s->namespaces);
+	net_devices_done(&s->net_devices);
 	cgroup_done(&s->cgroup);
 	cgroup_root_done(&s->hierarchy);
 	container_done(&s->container);
@@ -76,6 +77,13 @@ static err *row_send_plan(void *data)
 	return start_send_plan(s);
 }
 
+static err *row_net_devices(void *data)
+{
+	struct start *s = data;
+
+	return net_devices_move(s->arena, s->request->config, s->proc_fd, s->pid, &s->net_devices);
+}
+
 static err *row_hooks_runtime(void *data)
 {
 	struct start *s = data;
@@ -105,6 +113,7 @@ static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_MAP_IDS]       = row_map_ids,
 	[STEP_ADOPT]         = start_adopt,
 	[STEP_LIMITS]        = start_limits,
+	[STEP_NET_DEVICES]   = row_net_devices,
 	[STEP_SEND_PLAN]     = row_send_plan,
 	[STEP_HOOKS_RUNTIME] = row_hooks_runtime,
 	[STEP_RECORD]        = row_record,
@@ -316,6 +325,7 @@ static err *create(struct start *s)
 	fd_clear(&s->image_fd);
 	TRY(start_walk(s, rows));
 	/* The last descriptors that keep the container's things alive from outside. */
+	net_devices_done(&s->net_devices);
 	plan_builder_done(&s->plan);
 	return walk_give_turn(s->sock, STEP_COUNT);
 }
@@ -323,6 +333,7 @@ static err *create(struct start *s)
 /* Backwards through what was made; a failure on the way changes nothing about the first error. */
 static void undo(struct start *s)
 {
+	net_devices_return(&s->net_devices);
 	start_kill(s);
 	plan_builder_done(&s->plan);
 	if (s->made_cgroup) {

@@ -13,6 +13,7 @@
 #include "oci/config.h"
 #include "runtime/cgroup.h"
 #include "runtime/namespaces.h"
+#include "runtime/net-devices.h"
 #include "runtime/notify.h"
 #include "runtime/plan-build.h"
 #include "runtime/state.h"
@@ -51,6 +52,7 @@ struct start {
 	struct cgroup_root hierarchy;
 	struct cgroup cgroup;
 	struct namespaces namespaces;
+	struct net_devices net_devices;
 	struct plan_builder plan;
 	struct walk walk;
 	const struct step *table;
@@ -67,7 +69,7 @@ struct start {
 #define START_INIT                                                                                          \
 	{                                                                                                   \
 		.container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,              \
-		.namespaces = NAMESPACES_INIT, .proc_fd = -1, .image_fd = -1, .sock = -1, .child_sock = -1, \
+		.namespaces = NAMESPACES_INIT, .net_devices = NET_DEVICES_INIT, .proc_fd = -1, .image_fd = -1, .sock = -1, .child_sock = -1, \
 		.lock_fd = -1, .pid = -1, .pidfd = -1, .notify = NOTIFY_INIT                                \
 	}
 void start_done(struct start *s);

@@ -21,6 +21,7 @@ const struct step steps_create[] = {
 	{ STEP_ADOPT,            STEP_PARENT, PLAN_FORK,            "adopt child",            "clone(2) CLONE_PARENT: the survivor is the runtime's child" },
 	{ STEP_CGROUP_NAMESPACE, STEP_EARLY,  PLAN_NEW_CGROUP,      "new cgroup namespace",   "cgroup_namespaces(7): its root is where the process is now" },
 	{ STEP_LIMITS,           STEP_PARENT, PLAN_LIMITS,          "limits",                 SPEC "config.md#posix-process: prlimit(2) with the caller's rights" },
+	{ STEP_NET_DEVICES,      STEP_PARENT, PLAN_NET_DEVICES,     "network devices",        SPEC "config-linux.md#network-devices: with rights over the host's, before hooks and sysctls that expect them" },
 	{ STEP_ENTER_INIT,       STEP_EARLY,  0,                    "execute stube-init",     "CVE-2019-5736: nothing of the host's binary is mapped inside" },
 	{ STEP_SEND_PLAN,        STEP_PARENT, 0,                    "send plan",              "descriptors only after the child cannot be traced" },
 	{ STEP_KEYRING,          STEP_CHILD,  PLAN_KEYRING,         "session keyring",        "session-keyring(7)" },
