@@ -129,6 +129,7 @@ static err *build_plan(struct join *j)
 	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fcntl(s->proc_fd, F_DUPFD_CLOEXEC, 3));
 	TRY(plan_process(&s->plan, &source, s->process, true));
 	TRY(connect_console(s));
+	TRY(plan_landlock(&s->plan, &source));
 	return start_plan_seccomp(s, j->config, s->request->root);
 }
 

@@ -99,6 +99,16 @@ static err *check_hook(const struct checker *c, const void *item)
 	return check_texts(c, h->env);
 }
 
+static err *check_landlock_path(const struct checker *c, const void *item)
+{
+	const struct plan_landlock_path *p = item;
+
+	TRY(check_text(c, p->label));
+	if (!p->path || !p->label)
+		return err_new(EINVAL, "path without text");
+	return check_text(c, p->path);
+}
+
 #define LIST_RULE(member, type, check) { #member, offsetof(struct plan, member), sizeof(type), check }
 /* clang-format off */
 static const struct list_rule list_rules[] = {
@@ -117,6 +127,8 @@ static const struct list_rule list_rules[] = {
 	LIST_RULE(process.scheduler,    struct plan_scheduler, NULL),
 	LIST_RULE(process.affinity,     uint64_t,              NULL),
 	LIST_RULE(seccomp,              struct sock_filter,    NULL),
+	LIST_RULE(landlock.paths,       struct plan_landlock_path, check_landlock_path),
+	LIST_RULE(landlock.ports,       struct plan_landlock_port, NULL),
 };
 
 static const size_t text_offsets[] = {

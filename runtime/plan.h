@@ -59,6 +59,7 @@ enum plan_flag {
 	PLAN_WAIT = 1 << 25,         /* create: wait for `start` on a listening socket */
 	PLAN_DEV = 1 << 26,          /* /dev is ours: make the default devices and links */
 	PLAN_BIND_DEVICES = 1 << 27, /* mknod(2) is not ours: bind the host's nodes */
+	PLAN_LANDLOCK = 1 << 28,
 	PLAN_MAKE_CWD = 1 << 29,     /* create a missing working directory */
 	PLAN_SCHEDULING = 1 << 30,   /* scheduler, io priority, personality, memory policy, affinity */
 };
@@ -152,6 +153,23 @@ struct plan_scheduler { /* as struct sched_attr of sched_setattr(2) */
 	uint64_t runtime, deadline, period;
 };
 
+struct plan_landlock_path {
+	plan_text path, label; /* absolute; "rules.pathBeneath[0].paths[1]" */
+	uint64_t access;       /* LANDLOCK_ACCESS_FS_* */
+	uint32_t optional;     /* a path that is not there is passed over */
+	uint32_t spare;
+};
+
+struct plan_landlock_port {
+	uint64_t access, port;
+};
+
+struct plan_landlock {
+	uint64_t fs, net, scoped; /* as struct landlock_ruleset_attr */
+	struct plan_list paths;   /* struct plan_landlock_path */
+	struct plan_list ports;   /* struct plan_landlock_port */
+};
+
 struct plan {
 	uint32_t magic, version, size;
 	uint32_t flags;      /* enum plan_flag */
@@ -177,6 +195,7 @@ struct plan {
 	struct plan_process process;
 	struct plan_list seccomp;  /* struct sock_filter, 8 bytes each */
 	uint32_t seccomp_flags;
+	struct plan_landlock landlock;
 };
 
 /* Prove that `len` bytes are a plan that can be read without further checks, and that no descriptor

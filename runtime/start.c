@@ -281,6 +281,7 @@ static err *build_plan(struct start *s)
 	TRY(plan_root(&s->plan, &source));
 	TRY(plan_mounts(&s->plan, &source));
 	TRY(plan_linux(&s->plan, &source));
+	TRY(plan_landlock(&s->plan, &source));
 	return start_plan_seccomp(s, r->config, r->root);
 }
 

@@ -40,6 +40,7 @@ const struct step steps_create[] = {
 	{ STEP_STDIO,            STEP_CHILD,  PLAN_TERMINAL,        "controlling terminal",   "credentials(7): a session of its own" },
 	{ STEP_LABELS,           STEP_CHILD,  PLAN_LABELS,          "security labels",        "through the runtime's own procfs: CVE-2019-16884, 2025-52881" },
 	{ STEP_SCHEDULING,       STEP_CHILD,  PLAN_SCHEDULING,      "scheduling",             SPEC "config.md#scheduler: while capabilities are there" },
+	{ STEP_LANDLOCK_RULES,   STEP_CHILD,  PLAN_LANDLOCK,        "landlock rules",         "landlock(7): paths in the new root, while it may look up any" },
 	{ STEP_USER,             STEP_CHILD,  0,                    "user and capabilities",  SPEC "config.md#user" },
 	{ STEP_CWD,              STEP_CHILD,  0,                    "working directory",      "CVE-2024-21626: as the user, inside the root" },
 	{ STEP_FIND_PROGRAM,     STEP_CHILD,  0,                    "find program",           "create reports what start could not run" },
@@ -49,6 +50,7 @@ const struct step steps_create[] = {
 
 const struct step steps_start[] = {
 	{ STEP_HOOKS_START,      STEP_CHILD,  PLAN_HOOKS_START,     "startContainer hooks",   SPEC "config.md#startcontainer-hooks" },
+	{ STEP_LANDLOCK,         STEP_CHILD,  PLAN_LANDLOCK,        "landlock",               "landlock_restrict_self(2): after the hooks, before a filter that need not allow it" },
 	{ STEP_SECCOMP,          STEP_CHILD,  PLAN_SECCOMP,         "seccomp filter",         "seccomp(2): last, so that it need not allow our own calls" },
 	{ STEP_EXEC,             STEP_CHILD,  0,                    "execute program",        "execve(2)" },
 	{0}
@@ -67,10 +69,12 @@ const struct step steps_exec[] = {
 	{ STEP_STDIO,            STEP_CHILD,  PLAN_TERMINAL,        "controlling terminal",   "credentials(7)" },
 	{ STEP_LABELS,           STEP_CHILD,  PLAN_LABELS,          "security labels",        "through the runtime's own procfs" },
 	{ STEP_SCHEDULING,       STEP_CHILD,  PLAN_SCHEDULING,      "scheduling",             "while capabilities are there" },
+	{ STEP_LANDLOCK_RULES,   STEP_CHILD,  PLAN_LANDLOCK,        "landlock rules",         "landlock(7): paths in the new root, while it may look up any" },
 	{ STEP_USER,             STEP_CHILD,  0,                    "user and capabilities",  SPEC "config.md#user" },
 	{ STEP_CWD,              STEP_CHILD,  0,                    "working directory",      "CVE-2024-21626" },
 	{ STEP_FIND_PROGRAM,     STEP_CHILD,  0,                    "find program",           "before the caller is told a pid" },
 	{ STEP_RECORD,           STEP_PARENT, 0,                    "record process",         "--pid-file" },
+	{ STEP_LANDLOCK,         STEP_CHILD,  PLAN_LANDLOCK,        "landlock",               "landlock_restrict_self(2): after the hooks, before a filter that need not allow it" },
 	{ STEP_SECCOMP,          STEP_CHILD,  PLAN_SECCOMP,         "seccomp filter",         "seccomp(2)" },
 	{ STEP_EXEC,             STEP_CHILD,  0,                    "execute program",        "execve(2)" },
 	{0}

@@ -13,6 +13,7 @@ struct init {
 	size_t fd_count;
 	int sock;    /* to the runtime, later to `start` */
 	int root;    /* the container's root, O_PATH */
+	int landlock; /* the ruleset, until it is put on */
 	int terminal; /* the slave side; -1: plain stdio */
 	bool joined; /* exec: the container is there already */
 	bool in_cwd;
@@ -46,10 +47,15 @@ err *init_scheduling(void *data) MUST_CHECK;
 err *init_user(void *data) MUST_CHECK;
 err *init_cwd(void *data) MUST_CHECK;
 err *init_find_program(void *data) MUST_CHECK;
+err *init_landlock_rules(void *data) MUST_CHECK;
 err *init_hooks_start(void *data) MUST_CHECK;
+err *init_landlock(void *data) MUST_CHECK;
 err *init_seccomp(void *data) MUST_CHECK;
 err *init_exec(void *data) MUST_CHECK;
 err *init_hotplug(void *data) MUST_CHECK;
+
+/* CAP_SYS_ADMIN, kept without no_new_privs to restrict ourselves, goes. */
+err *drop_kept_capability(const struct init *init) MUST_CHECK;
 
 /* Descriptors as the program inherits them. Called before the filter, which need not allow it. */
 err *release_fds(const struct init *init) MUST_CHECK;

@@ -38,7 +38,9 @@ static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_USER]            = init_user,
 	[STEP_CWD]             = init_cwd,
 	[STEP_FIND_PROGRAM]    = init_find_program,
+	[STEP_LANDLOCK_RULES]  = init_landlock_rules,
 	[STEP_HOOKS_START]     = init_hooks_start,
+	[STEP_LANDLOCK]        = init_landlock,
 	[STEP_SECCOMP]         = init_seccomp,
 	[STEP_EXEC]            = init_exec,
 	[STEP_HOTPLUG]         = init_hotplug,
@@ -124,7 +126,7 @@ static err *enter(struct init *init, const struct step *table)
 
 int main(int argc, char **argv)
 {
-	struct init init = { .sock = -1, .root = -1, .terminal = -1 };
+	struct init init = { .sock = -1, .root = -1, .landlock = -1, .terminal = -1 };
 	uint64_t sock;
 	sigset_t none;
 

@@ -209,7 +209,7 @@ err *init_user(void *data)
 	 * loading the filter needs CAP_SYS_ADMIN: kept until then, and no longer. */
 	init->final_permitted = q->permitted & have;
 	init->final_effective = q->effective & have;
-	if ((p->flags & PLAN_SECCOMP) && !(p->flags & PLAN_NO_NEW_PRIVS))
+	if ((p->flags & (PLAN_SECCOMP | PLAN_LANDLOCK)) && !(p->flags & PLAN_NO_NEW_PRIVS))
 		until_filter = have & (1ull << CAP_SYS_ADMIN);
 	TRY(set_capabilities(init->final_effective | until_filter, init->final_permitted | until_filter,
 			     q->inheritable & have));
@@ -246,6 +246,16 @@ err *init_cwd(void *data)
 	return init->in_cwd ? NULL : err_wrap(cwd_enter(init), "process.cwd");
 }
 
+err *drop_kept_capability(const struct init *init)
+{
+	const struct plan *p = init->plan;
+
+	if (p->flags & PLAN_NO_NEW_PRIVS)
+		return NULL;
+	return set_capabilities(init->final_effective, init->final_permitted,
+				p->process.inheritable & init->final_permitted);
+}
+
 err *init_seccomp(void *data)
 {
 	struct init *init = data;
@@ -264,9 +274,5 @@ err *init_seccomp(void *data)
 		TRY(walk_send_listener(init->sock, (int)listener));
 		fd_close((int)listener);
 	}
-	/* CAP_SYS_ADMIN was kept for this call alone. */
-	if (!(p->flags & PLAN_NO_NEW_PRIVS))
-		return set_capabilities(init->final_effective, init->final_permitted,
-					p->process.inheritable & init->final_permitted);
-	return NULL;
+	return drop_kept_capability(init);
 }
