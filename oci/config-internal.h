@@ -12,7 +12,7 @@ extern const struct type opt_oci_seccomp;                         /* config-secc
  * document is the object itself. */
 err *oci_rules_process(const struct oci_process *process, const char *at, struct decoder *d) MUST_CHECK;
 err *oci_rules_resources(const struct oci_resources *r, const char *at, struct decoder *d) MUST_CHECK;
-err *oci_rules_seccomp(const struct oci_seccomp *seccomp, struct decoder *d) MUST_CHECK;
+err *oci_rules_seccomp(const struct oci_config *config, struct decoder *d) MUST_CHECK;
 err *oci_rules_linux(const struct oci_config *config, struct decoder *d) MUST_CHECK;
 err *oci_rules_mounts(const struct oci_config *config, struct decoder *d) MUST_CHECK;
 /* Ranges that user_namespaces(7) accepts: of 1 or more ids, without overlap on either side. */

@@ -165,6 +165,6 @@ err *oci_rules_linux(const struct oci_config *config, struct decoder *d)
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		TRY(rules[i](config, d));
-	TRY(oci_rules_seccomp(config->linux.seccomp, d));
+	TRY(oci_rules_seccomp(config, d));
 	return oci_rules_resources(&config->linux.resources, "linux.resources.", d);
 }

@@ -58,22 +58,32 @@ bool oci_seccomp_takes_errno(int action)
 
 #define AT "linux.seccomp"
 
-static err *rule_syscall(const struct oci_seccomp *s, size_t i, struct decoder *d)
+const char *oci_seccomp_listener(const struct oci_config *config)
 {
+	const struct oci_seccomp *s = config->linux.seccomp;
+
+	return s && s->listener_path ? s->listener_path : string_map_get(&config->annotations, OCI_SECCOMP_RECEIVER);
+}
+
+static err *rule_syscall(const struct oci_config *config, size_t i, struct decoder *d)
+{
+	const struct oci_seccomp *s = config->linux.seccomp;
 	const struct oci_seccomp_rule *rule = &s->syscalls.items[i];
 	char path[OCI_PATH_MAX];
 
 	if (rule->errno_ret && !oci_seccomp_takes_errno(rule->action))
 		return decoder_fail(d, oci_rule_path(path, AT ".syscalls[%zu].errnoRet", i),
 				    "%s takes no errno", enum_name(oci_seccomp_action_names, rule->action));
-	if (rule->action == OCI_ACT_NOTIFY && !s->listener_path)
+	if (rule->action == OCI_ACT_NOTIFY && !oci_seccomp_listener(config))
 		return decoder_fail(d, oci_rule_path(path, AT ".syscalls[%zu].action", i),
 				    "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath");
 	return NULL;
 }
 
-err *oci_rules_seccomp(const struct oci_seccomp *s, struct decoder *d)
+err *oci_rules_seccomp(const struct oci_config *config, struct decoder *d)
 {
+	const struct oci_seccomp *s = config->linux.seccomp;
+
 	if (!s)
 		return NULL;
 	/* Nobody could send the listener's descriptor: its own sendmsg(2) would wait for an answer. */
@@ -85,6 +95,6 @@ err *oci_rules_seccomp(const struct oci_seccomp *s, struct decoder *d)
 	if (s->listener_metadata && !s->listener_path)
 		return decoder_fail(d, AT ".listenerMetadata", "needs listenerPath");
 	for (size_t i = 0; i < s->syscalls.count; i++)
-		TRY(rule_syscall(s, i, d));
+		TRY(rule_syscall(config, i, d));
 	return NULL;
 }

@@ -39,12 +39,12 @@ static const struct type opt_process = OPTIONAL(t_oci_process);
 /* clang-format off */
 static const struct field config_fields[] = {
 	FIELD(struct oci_config, "ociVersion",  version,     t_version,    REQUIRED,    NULL),
-	/* A bundle for another system, or for a virtual machine, must not start as a plain container. */
-	KNOWN("solaris", UNSUPPORTED),
-	KNOWN("windows", UNSUPPORTED),
+	/* What asks for a virtual machine must not start beside the host's own processes. */
 	KNOWN("vm", UNSUPPORTED),
-	KNOWN("zos", UNSUPPORTED),
-	KNOWN("freebsd", UNSUPPORTED),
+	FIELD(struct oci_config, "solaris",     foreign.solaris, t_raw,    0,           NULL),
+	FIELD(struct oci_config, "windows",     foreign.windows, t_raw,    0,           NULL),
+	FIELD(struct oci_config, "zos",         foreign.zos,     t_raw,    0,           NULL),
+	FIELD(struct oci_config, "freebsd",     foreign.freebsd, t_raw,    0,           NULL),
 	FIELD(struct oci_config, "process",     process,     opt_process,  0,           NULL),
 	FIELD(struct oci_config, "root",        root,        opt_oci_root, REQUIRED,    NULL),
 	FIELD(struct oci_config, "hostname",    hostname,    t_string,     0,           NULL),
@@ -97,7 +97,29 @@ static err *rules_of_annotations(const void *document, struct decoder *d)
 	return NULL;
 }
 
+/* Sections for other systems are not ours to read, but a bundle that has nothing else is not for this one. */
+static err *rules_of_system(const void *document, struct decoder *d)
+{
+	const struct oci_config *c = document;
+	const struct {
+		const char *name;
+		const json *section;
+	} others[] = {
+		{ "solaris", c->foreign.solaris },
+		{ "windows", c->foreign.windows },
+		{ "zos", c->foreign.zos },
+		{ "freebsd", c->foreign.freebsd },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (others[i].section && c->linux.namespaces.count == 0)
+			return decoder_fail(d, others[i].name,
+					    "is for another system, and linux.namespaces says nothing for this one");
+	return NULL;
+}
+
 static const struct rule config_rules[] = {
+	{ "system", rules_of_system },
 	{ "process", rules_of_process },
 	{ "mounts", rules_of_mounts },
 	{ "linux", rules_of_linux },

@@ -41,6 +41,9 @@ extern const struct enum_name oci_seccomp_op_names[];     /* SCMP_CMP_*: enum oc
 extern const struct enum_name oci_seccomp_arch_names[];   /* SCMP_ARCH_*: enum oci_seccomp_arch */
 extern const struct enum_name oci_seccomp_flag_names[];   /* SECCOMP_FILTER_FLAG_*: bits of seccomp(2) */
 
+/* crun's annotation for listenerPath: where a NOTIFY rule may send its listener instead. */
+#define OCI_SECCOMP_RECEIVER "run.oci.seccomp.receiver"
+
 /* ---- process ---- */
 
 struct oci_ints {
@@ -400,6 +403,9 @@ struct oci_config {
 	} mounts;
 	struct oci_hooks hooks;
 	struct string_map annotations;
+	struct {
+		const json *solaris, *windows, *zos, *freebsd;
+	} foreign; /* sections for other systems, passed over */
 	struct oci_linux linux;
 };
 
@@ -421,6 +427,9 @@ err *oci_config_load(int dir_fd, const char *path, struct arena *arena, struct s
 /* The same from text; name: what errors call the document. */
 err *oci_config_decode(struct arena *arena, const char *name, const char *text, size_t len,
 		       struct strv *warnings, const struct oci_config **ret) MUST_CHECK;
+
+/* Where the listener of linux.seccomp goes: its listenerPath, else the annotation OCI_SECCOMP_RECEIVER; or NULL. */
+const char *oci_seccomp_listener(const struct oci_config *config);
 
 /* What starting needs beyond a valid document: a process with at least one argument. EINVAL. */
 err *oci_config_check_start(const struct oci_config *config) MUST_CHECK;

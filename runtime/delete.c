@@ -1,12 +1,14 @@
 /* runtime/delete.c: the end of a container. */
 #include "runtime/delete.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "runtime/annotations.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/state-internal.h"
@@ -26,19 +28,35 @@ static err *copy_strings(struct arena *arena, const struct strings *from, const 
 	return NULL;
 }
 
+err *container_open_hook_file(const struct string_map *map, const char *name, int *ret_fd)
+{
+	const char *path = string_map_get(map, name);
+
+	if (!path)
+		return NULL;
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	return *ret_fd < 0 ? err_errno("annotations.%s: open '%s'", name, path) : NULL;
+}
+
 err *container_run_hooks(struct arena *arena, const char *kind, const struct oci_hook_list *list,
 			 const struct state_record *record, enum state_status status)
 {
 	auto_str struct str state = STR_INIT(STATE_RECORD_MAX);
 	struct hook *hooks;
+	auto_close int out = -1;
+	auto_close int errors = -1;
 
 	if (!list->count)
 		return NULL;
+	TRY(container_open_hook_file(&record->annotations, ANNOTATION_HOOKS_STDOUT, &out));
+	TRY(container_open_hook_file(&record->annotations, ANNOTATION_HOOKS_STDERR, &errors));
+	const struct hook_files files = { out, errors };
 	TRY(state_json(record, status, false, 0, &state));
 	TRY_ALLOC(arena, hooks, arena_array(arena, list->count, sizeof *hooks));
 	for (size_t i = 0; i < list->count; i++) {
 		const struct oci_hook *h = &list->items[i];
 		hooks[i].path = h->path;
+		hooks[i].files = &files;
 		hooks[i].timeout = h->timeout ? *h->timeout : 0;
 		TRY(copy_strings(arena, &h->env, &hooks[i].env));
 		if (h->args.count)

@@ -21,6 +21,9 @@ err *container_delete(struct arena *arena, const char *root, const char *id, boo
  * held; c->record is the only thing used. */
 err *container_end(struct container *c, struct strv *warnings) MUST_CHECK;
 
+/* Open the file that an annotation (runtime/annotations.h) names for what hooks print; -1 without one. */
+err *container_open_hook_file(const struct string_map *annotations, const char *name, int *ret_fd) MUST_CHECK;
+
 /* Run hooks of config.json on the host, in the bundle, with the container's state on stdin. */
 err *container_run_hooks(struct arena *arena, const char *kind, const struct oci_hook_list *list,
 			 const struct state_record *record, enum state_status status) MUST_CHECK;

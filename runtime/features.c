@@ -8,12 +8,11 @@
 #include "base/cli.h"
 #include "oci/config.h"
 #include "oci/features.h"
+#include "oci/landlock.h"
+#include "runtime/annotations.h"
 #include "runtime/mount-options.h"
 #include "runtime/plan-config.h"
 
-/* Annotations of config.json that change what the runtime does, so that a caller who passes on those of
- * strangers knows which to hold back. */
-static const char *unsafe_annotations[] = { "run.oci.keep_original_groups", "run.oci.pidfd_receiver" };
 
 static err *keys_of(struct arena *arena, const struct type *object, struct strings *ret)
 {
@@ -24,6 +23,21 @@ static err *keys_of(struct arena *arena, const struct type *object, struct strin
 	TRY_ALLOC(arena, ret->items, arena_array(arena, count, sizeof *ret->items));
 	for (; ret->count < count; ret->count++)
 		ret->items[ret->count] = object->fields[ret->count].key;
+	return NULL;
+}
+
+/* Annotations that change what the runtime does, so that a caller who passes on those of strangers knows which
+ * to hold back. */
+static err *unsafe_annotations(struct arena *arena, struct strings *ret)
+{
+	size_t count = 0;
+
+	while (annotations[count].name)
+		count++;
+	TRY_ALLOC(arena, ret->items, arena_array(arena, count, sizeof *ret->items));
+	for (const struct annotation *a = annotations; a->name; a++)
+		if (a->kind == ANNOTATION_EFFECT)
+			ret->items[ret->count++] = a->name;
 	return NULL;
 }
 
@@ -107,17 +121,20 @@ static err *linux_features(struct arena *arena, struct oci_features_linux *l)
 err *features_write(struct str *out)
 {
 	auto_arena struct arena *arena = NULL;
-	struct string_pair annotations[] = { { "stube.version", stube_version } };
+	struct string_pair notes[] = {
+		{ "stube.version", stube_version },
+		{ OCI_LANDLOCK_ANNOTATION, "1" }, /* version of its document: docs/landlock.md */
+	};
 	struct oci_features f = {
 		.version_min = OCI_VERSION_MIN,
 		.version_max = OCI_VERSION,
-		.annotations = { annotations, ARRAY_LEN(annotations) },
-		.unsafe_annotations = { unsafe_annotations, ARRAY_LEN(unsafe_annotations) },
+		.annotations = { notes, ARRAY_LEN(notes) },
 	};
 
 	TRY(arena_new(1 << 20, &arena));
 	TRY(keys_of(arena, &t_oci_hooks, &f.hooks));
 	TRY(mount_words(arena, &f.mount_options));
+	TRY(unsafe_annotations(arena, &f.unsafe_annotations));
 	TRY(linux_features(arena, &f.linux));
 	oci_features_encode(out, &f, 2);
 	str_add_char(out, '\n');

@@ -96,6 +96,15 @@ static err *capture_open(struct capture *c, int *ret_writer)
 	return NULL;
 }
 
+/* Where one of the hook's outputs goes: to the file that the caller gave, else into a pipe of ours. */
+static err *output_open(int file, struct capture *c, int *ret_writer)
+{
+	if (file < 0)
+		return capture_open(c, ret_writer);
+	*ret_writer = fcntl(file, F_DUPFD_CLOEXEC, 3);
+	return *ret_writer < 0 ? err_errno("duplicate descriptor") : NULL;
+}
+
 static int spawn(const struct hook *hook, const int fds[3], const char *cwd, pid_t *ret_pid)
 {
 	static const char *const none[] = { NULL };
@@ -137,8 +146,8 @@ static err *start(const struct hook *hook, const char *state, size_t len, const 
 	auto_close int errors = -1;
 
 	TRY(make_stdin(state, len, &in));
-	TRY(capture_open(&r->out, &out));
-	TRY(capture_open(&r->errors, &errors));
+	TRY(output_open(hook->files ? hook->files->out : -1, &r->out, &out));
+	TRY(output_open(hook->files ? hook->files->errors : -1, &r->errors, &errors));
 	TRY(above_standard(&in));
 	TRY(above_standard(&out));
 	TRY(above_standard(&errors));

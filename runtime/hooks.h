@@ -6,11 +6,17 @@
 #include <stddef.h>
 #include "base/err.h"
 
+/* Files that get what hooks print, instead of the error message; -1: captured for it. */
+struct hook_files {
+	int out, errors;
+};
+
 struct hook {
 	const char *path;        /* absolute */
 	const char *const *args; /* ends with NULL; NULL: only the path */
 	const char *const *env;  /* ends with NULL; NULL: an empty environment */
 	int timeout;             /* seconds; 0 or less: none */
+	const struct hook_files *files; /* NULL: both captured */
 };
 
 /* Run `count` hooks one after the other, each with the container's state on stdin.

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/cgroup-delegate.h"
 #include "runtime/death.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
@@ -60,14 +61,15 @@ static err *open_cgroup(struct join *j)
 		return NULL;
 	TRY(cgroup_root_open(s->arena, &s->hierarchy));
 	TRY(cgroup_open(s->arena, &s->hierarchy, record->cgroup, record->cgroup_made, &s->cgroup));
-	if (s->cgroup.fd < 0 || !j->request->cgroup) {
+	const char *below = j->request->cgroup ? j->request->cgroup : cgroup_delegate_name(j->config);
+	if (s->cgroup.fd < 0 || !below) {
 		j->cgroup_fd = s->cgroup.fd;
 		return NULL;
 	}
 	/* An own descriptor, closed with the process: exec ends soon. */
-	return err_wrap(path_open(s->cgroup.fd, j->request->cgroup, PATH_NO_LINKS,
+	return err_wrap(path_open(s->cgroup.fd, below, PATH_NO_LINKS,
 				  O_RDONLY | O_DIRECTORY, 0, &j->cgroup_fd),
-			"--cgroup '%s'", j->request->cgroup);
+			"--cgroup '%s'", below);
 }
 
 static err *decide_process(struct join *j)

@@ -14,6 +14,8 @@ void plan_builder_init(struct plan_builder *b)
 			.fd_console = PLAN_NO_FD,
 			.fd_listen = PLAN_NO_FD,
 			.fd_lock = PLAN_NO_FD,
+			.fd_hooks_out = PLAN_NO_FD,
+			.fd_hooks_errors = PLAN_NO_FD,
 			.process = {
 				.umask = UINT32_MAX,
 				.personality = UINT32_MAX,

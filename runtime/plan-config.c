@@ -11,6 +11,9 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/annotations.h"
+#include "runtime/cgroup-delegate.h"
+#include "runtime/delete.h"
 
 /* config-linux.md, "Default Devices"; console and ptmx belong to the terminal and to devpts. */
 static const struct plan_default_device {
@@ -38,6 +41,7 @@ err *plan_refuse_unsupported(const struct oci_config *config)
 {
 	const struct oci_linux *l = &config->linux;
 
+	TRY(annotations_check(&config->annotations));
 	if (l->intel_rdt)
 		return err_new(ENOTSUP, "linux.intelRdt: not supported yet");
 	return NULL;
@@ -188,6 +192,29 @@ static err *plan_hooks(struct plan_builder *b, const struct plan_source *s,
 	return NULL;
 }
 
+/* For the hooks of the child; the runtime opens them itself for its own. */
+static err *plan_hook_file(struct plan_builder *b, const struct oci_config *c, const char *annotation, uint32_t *ret)
+{
+	int fd = -1;
+
+	TRY(container_open_hook_file(&c->annotations, annotation, &fd));
+	if (fd >= 0)
+		*ret = plan_add_fd(b, fd);
+	return NULL;
+}
+
+static err *plan_hooks_of_child(struct plan_builder *b, const struct plan_source *s)
+{
+	const struct oci_hooks *h = &s->config->hooks;
+
+	TRY(plan_hooks(b, s, &h->create_container, PLAN_HOOKS_CONTAINER, &b->plan.hooks_container));
+	TRY(plan_hooks(b, s, &h->start_container, PLAN_HOOKS_START, &b->plan.hooks_start));
+	if (!(b->plan.flags & (PLAN_HOOKS_CONTAINER | PLAN_HOOKS_START)))
+		return NULL;
+	TRY(plan_hook_file(b, s->config, ANNOTATION_HOOKS_STDOUT, &b->plan.fd_hooks_out));
+	return plan_hook_file(b, s->config, ANNOTATION_HOOKS_STDERR, &b->plan.fd_hooks_errors);
+}
+
 err *plan_linux(struct plan_builder *b, const struct plan_source *s)
 {
 	const struct oci_config *c = s->config;
@@ -198,11 +225,11 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s)
 	TRY(plan_paths(b, s, "readonlyPaths", &c->linux.readonly_paths, &b->plan.readonly));
 	TRY(plan_sysctls(b, s));
 	TRY(plan_names(b, c, s->namespaces->all));
+	if (cgroup_delegate_name(c))
+		b->plan.flags |= PLAN_LIMITS;
 	if (c->linux.net_devices.count > 0)
 		b->plan.flags |= PLAN_NET_DEVICES;
 	if (c->hooks.prestart.count > 0 || c->hooks.create_runtime.count > 0)
 		b->plan.flags |= PLAN_HOOKS_RUNTIME;
-	TRY(plan_hooks(b, s, &c->hooks.create_container, PLAN_HOOKS_CONTAINER,
-		       &b->plan.hooks_container));
-	return plan_hooks(b, s, &c->hooks.start_container, PLAN_HOOKS_START, &b->plan.hooks_start);
+	return plan_hooks_of_child(b, s);
 }

@@ -7,6 +7,8 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/annotations.h"
+#include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/mount-options.h"
 #include "runtime/plan-config.h"
@@ -251,15 +253,25 @@ static uint32_t tmpfs_flags(const struct mount_spec *spec)
 
 /* linux.mountLabel, as runc and crun give it: an option where the file system takes it, an attribute of the
  * root where it takes none; proc and sysfs have labels of their own. */
-static void add_label(const struct plan_builder *b, const struct plan_source *s, const char *type,
+static err *add_label(const struct plan_builder *b, const struct plan_source *s, const char *type,
 		      struct mount_spec *spec, struct plan_mount *row)
 {
+	static const char *const words[] = { "context", "fscontext", "defcontext", "rootcontext" };
+	const char *word = string_map_get(&s->config->annotations, ANNOTATION_MOUNT_CONTEXT);
+	bool known = !word;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		known = known || str_equal(word, words[i]);
+	if (!known)
+		return err_new(EINVAL, "annotations." ANNOTATION_MOUNT_CONTEXT
+			       ": '%s' is not one of context|fscontext|defcontext|rootcontext", word);
 	if (!b->plan.mount_label || str_equal(type, "proc") || str_equal(type, "sysfs"))
-		return;
+		return NULL;
 	if (str_equal(type, "mqueue"))
 		row->flags |= PLAN_MOUNT_LABEL;
 	else if (!has_option(&spec->data, "context="))
-		strv_addf(&spec->data, "context=%s", s->config->linux.mount_label);
+		strv_addf(&spec->data, "%s=%s", word ? word : words[0], s->config->linux.mount_label);
+	return NULL;
 }
 
 static err *plan_file_system(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
@@ -274,7 +286,7 @@ static err *plan_file_system(struct plan_builder *b, const struct plan_source *s
 	/* What is filled first cannot be read-only from birth: then only its mount is, afterwards. */
 	else if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
 		strv_add(&spec->data, "ro");
-	add_label(b, s, m->type, spec, row);
+	TRY(add_label(b, s, m->type, spec, row));
 	TRY(strv_check(&spec->data));
 	row->kind = PLAN_MOUNT_FS;
 	row->type = plan_add_text(b, m->type);

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "runtime/annotations.h"
 #include "runtime/idmap.h"
 #include "runtime/plan-config.h"
 
@@ -198,15 +199,19 @@ static bool apparmor_enabled(void)
 	return fd >= 0 && read(fd, &answer, 1) == 1 && answer == 'Y';
 }
 
-static err *plan_labels(struct plan_builder *b, const struct oci_process *p)
+static err *plan_labels(struct plan_builder *b, const struct plan_source *s, const struct oci_process *p)
 {
+	const char *mount_label = s->config->linux.mount_label;
 	const char *apparmor = p->apparmor_profile && *p->apparmor_profile ? p->apparmor_profile : NULL;
 	const char *selinux = p->selinux_label && *p->selinux_label ? p->selinux_label : NULL;
 
 	if (apparmor && !apparmor_enabled())
 		return err_new(ENOTSUP, "process.apparmorProfile: '%s': AppArmor is not enabled on this host",
 			       apparmor);
-	if (selinux && access("/sys/fs/selinux/enforce", F_OK) < 0)
+	bool selinux_enabled = access("/sys/fs/selinux/enforce", F_OK) == 0;
+	if (mount_label && *mount_label && !selinux_enabled)
+		return err_new(ENOTSUP, "linux.mountLabel: '%s': SELinux is not enabled on this host", mount_label);
+	if (selinux && !selinux_enabled)
 		return err_new(ENOTSUP, "process.selinuxLabel: '%s': SELinux is not enabled on this host",
 			       selinux);
 	b->plan.process.apparmor = plan_add_text(b, apparmor);
@@ -220,7 +225,7 @@ err *plan_process(struct plan_builder *b, const struct plan_source *s, const str
 		  bool exec)
 {
 	struct plan_process *out = &b->plan.process;
-	const char *keep = string_map_get(&s->config->annotations, "run.oci.keep_original_groups");
+	const char *keep = string_map_get(&s->config->annotations, ANNOTATION_KEEP_GROUPS);
 
 	out->args = plan_add_texts(b, p->args.items, p->args.count);
 	TRY(plan_env(b, p, exec));
@@ -239,7 +244,7 @@ err *plan_process(struct plan_builder *b, const struct plan_source *s, const str
 	plan_capabilities(b, s, p);
 	TRY(plan_rlimits(b, s, p));
 	TRY(plan_placement(b, s, p, exec));
-	TRY(plan_labels(b, p));
+	TRY(plan_labels(b, s, p));
 	b->plan.flags |= (p->terminal ? PLAN_TERMINAL : 0) |
 			 (p->no_new_privileges ? PLAN_NO_NEW_PRIVS : 0);
 	return NULL;

@@ -142,7 +142,8 @@ static const size_t text_offsets[] = {
 static const size_t fd_offsets[] = {
 	offsetof(struct plan, fd_root), offsetof(struct plan, fd_proc),
 	offsetof(struct plan, fd_console), offsetof(struct plan, fd_listen),
-	offsetof(struct plan, fd_lock),
+	offsetof(struct plan, fd_lock), offsetof(struct plan, fd_hooks_out),
+	offsetof(struct plan, fd_hooks_errors),
 };
 /* clang-format on */
 

@@ -182,6 +182,8 @@ struct plan {
 	uint32_t fd_listen;  /* where `start` connects */
 	uint32_t fd_lock;    /* held until exec: says "created" (runtime/state.h) */
 
+	uint32_t fd_hooks_out, fd_hooks_errors; /* files that get what hooks print */
+
 	plan_text root_path; /* absolute, on the host */
 	uint32_t root_propagation; /* MS_* with MS_REC; 0: private */
 	plan_text mount_label;     /* SELinux context of new file systems */

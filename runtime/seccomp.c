@@ -364,6 +364,19 @@ err *seccomp_compile(struct arena *arena, const struct oci_seccomp *profile, str
 	return NULL;
 }
 
+err *seccomp_check_names(const struct oci_seccomp *profile)
+{
+	for (size_t i = 0; i < profile->syscalls.count; i++) {
+		const struct strings *names = &profile->syscalls.items[i].names;
+
+		for (size_t j = 0; j < names->count; j++)
+			if (seccomp_syscall_resolve_name(names->items[j]) == __NR_SCMP_ERROR)
+				return err_new(EINVAL, "linux.seccomp.syscalls[%zu].names[%zu]: unknown system call '%s'",
+					       i, j, names->items[j]);
+	}
+	return NULL;
+}
+
 err *seccomp_check_bytes(const void *bytes, size_t len)
 {
 	if (!bytes || len == 0 || len % sizeof(struct sock_filter) != 0)

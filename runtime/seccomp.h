@@ -34,6 +34,9 @@ err *seccomp_compile(struct arena *arena, const struct oci_seccomp *profile, str
 err *seccomp_get(struct arena *arena, const struct oci_seccomp *profile, int cache_fd,
 		 struct strv *warnings, struct seccomp_program *ret) MUST_CHECK;
 
+/* An error for the first system call of the profile that libseccomp does not know, where it stands. */
+err *seccomp_check_names(const struct oci_seccomp *profile) MUST_CHECK;
+
 /* Open the cache's directory, made when missing: for root ROOT/.cache/seccomp (root_dir: --root), for
  * others $XDG_CACHE_HOME or ~/.cache, stube/seccomp. -1 in *ret_fd when the directory or one of its
  * own parents could be written by somebody else, or cannot be made: then each start compiles. */

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "runtime/annotations.h"
 #include "runtime/interrupt.h"
 #include "runtime/kernel.h"
 #include "runtime/seccomp.h"
@@ -295,9 +296,11 @@ err *start_plan_seccomp(struct start *s, const struct oci_config *config, const 
 
 	if (!config->linux.seccomp)
 		return NULL;
+	if (str_equal(string_map_get(&config->annotations, ANNOTATION_FAIL_UNKNOWN), "1"))
+		TRY(seccomp_check_names(config->linux.seccomp));
 	seccomp_cache_open(root, &cache);
 	TRY(seccomp_get(s->arena, config->linux.seccomp, cache, s->request->warnings, &program));
-	if (program.notify && !config->linux.seccomp->listener_path)
+	if (program.notify && !oci_seccomp_listener(config))
 		return err_new(EINVAL, "linux.seccomp.listenerPath: required by SCMP_ACT_NOTIFY");
 	s->plan.plan.seccomp = plan_add_items(&s->plan, program.bytes, 8, program.len / 8);
 	s->plan.plan.seccomp_flags = program.flags;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "oci/state.h"
+#include "runtime/cgroup-delegate.h"
 #include "runtime/death.h"
 #include "runtime/delete.h"
 #include "runtime/devices-bpf.h"
@@ -77,6 +78,14 @@ static err *row_send_plan(void *data)
 	return start_send_plan(s);
 }
 
+static err *row_limits(void *data)
+{
+	struct start *s = data;
+
+	TRY(start_limits(s));
+	return cgroup_delegate(s->cgroup.fd, s->request->config, s->pid);
+}
+
 static err *row_net_devices(void *data)
 {
 	struct start *s = data;
@@ -112,7 +121,7 @@ static err *row_record(void *data)
 static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_MAP_IDS]       = row_map_ids,
 	[STEP_ADOPT]         = start_adopt,
-	[STEP_LIMITS]        = start_limits,
+	[STEP_LIMITS]        = row_limits,
 	[STEP_NET_DEVICES]   = row_net_devices,
 	[STEP_SEND_PLAN]     = row_send_plan,
 	[STEP_HOOKS_RUNTIME] = row_hooks_runtime,
@@ -367,7 +376,7 @@ err *start_create(struct arena *arena, const struct start_request *r, struct sta
 /* ---- start ---- */
 
 /* The listener of the container's filter to the agent that decides (config-linux.md, "Seccomp"). */
-static err *send_listener(const struct oci_seccomp *seccomp, const struct state_record *record,
+static err *send_listener(const struct oci_config *config, const struct state_record *record,
 			  pid_t pid, int listener)
 {
 	auto_str struct str text = STR_INIT(STATE_TEXT_MAX);
@@ -376,7 +385,7 @@ static err *send_listener(const struct oci_seccomp *seccomp, const struct state_
 		.version = record->oci_version,
 		.fds = { (const char **)names, 1 },
 		.pid = pid,
-		.metadata = seccomp->listener_metadata,
+		.metadata = config->linux.seccomp->listener_metadata,
 		.state = {
 			.version = record->oci_version,
 			.id = record->id,
@@ -390,7 +399,7 @@ static err *send_listener(const struct oci_seccomp *seccomp, const struct state_
 
 	oci_process_state_encode(&text, &state);
 	TRY(str_check(&text));
-	TRY(fd_unix_connect(seccomp->listener_path, SOCK_STREAM, &sock));
+	TRY(fd_unix_connect(oci_seccomp_listener(config), SOCK_STREAM, &sock));
 	return fd_send(sock, text.data, text.len, &listener, 1);
 }
 
@@ -403,8 +412,9 @@ err *start_wait_exec(struct walk *w, const struct oci_config *config, const stru
 	TRY(walk_wait_exec(w, &listener));
 	if (listener < 0)
 		return NULL;
-	TRY(err_wrap(send_listener(config->linux.seccomp, record, pid, listener),
-		     "linux.seccomp.listenerPath"));
+	TRY(err_wrap(send_listener(config, record, pid, listener),
+		     config->linux.seccomp->listener_path ? "linux.seccomp.listenerPath" :
+							    "annotations." OCI_SECCOMP_RECEIVER));
 	err *e = walk_wait_exec(w, &second);
 	fd_close(second);
 	return e;

@@ -81,12 +81,21 @@ static err *search(struct init *init, const char *name)
 	return err_new(ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
+/* The startContainer hooks are still to come; init_hooks_start() closes their files. */
+static bool is_needed_to_start(const struct plan *p, size_t fd)
+{
+	bool hooks = p->flags & PLAN_HOOKS_START;
+
+	return fd == p->fd_lock || fd == p->fd_listen ||
+	       (hooks && (fd == p->fd_hooks_out || fd == p->fd_hooks_errors));
+}
+
 /* From here on nothing of the host is open: not while a container waits, and not below /proc/self/fd, where
  * the program's own path may lead (CVE-2024-21626: close-on-exec comes after the kernel has opened it). */
 static void drop_fds(struct init *init)
 {
 	for (size_t i = 0; i < init->fd_count; i++)
-		if (i != init->plan->fd_lock && i != init->plan->fd_listen)
+		if (!is_needed_to_start(init->plan, i))
 			fd_clear(&init->fds[i]);
 	fd_clear(&init->root);
 }

@@ -79,6 +79,7 @@ static err *run_hooks(const struct init *init, const char *kind, struct plan_lis
 {
 	const struct plan *p = init->plan;
 	const struct plan_hook *hooks = plan_items(p, list);
+	const struct hook_files files = { init_fd(init, p->fd_hooks_out), init_fd(init, p->fd_hooks_errors) };
 	const char *text = plan_string(p, state);
 	auto_free struct hook *out = calloc(list.count ? list.count : 1, sizeof *out);
 
@@ -91,6 +92,7 @@ static err *run_hooks(const struct init *init, const char *kind, struct plan_lis
 			.args = (const char *const *)plan_strings(p, hooks[i].args),
 			.env = (const char *const *)plan_strings(p, hooks[i].env),
 			.timeout = hooks[i].timeout,
+			.files = &files,
 		};
 		if (!out[i].args || !out[i].env)
 			return err_oom();
@@ -108,7 +110,11 @@ err *init_hooks_container(void *data)
 
 err *init_hooks_start(void *data)
 {
-	const struct init *init = data;
+	struct init *init = data;
+	const struct plan *p = init->plan;
+	err *e = run_hooks(init, "startContainer", p->hooks_start, p->state_created);
 
-	return run_hooks(init, "startContainer", init->plan->hooks_start, init->plan->state_created);
+	fd_close(init_take_fd(init, p->fd_hooks_out));
+	fd_close(init_take_fd(init, p->fd_hooks_errors));
+	return e;
 }

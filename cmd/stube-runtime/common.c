@@ -10,6 +10,7 @@
 #include "cmd/stube-runtime/init-image.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
+#include "runtime/annotations.h"
 #include "runtime/state.h"
 
 err *runtime_root(struct arena *arena, const struct cli_context *c, const char **ret)
@@ -186,6 +187,6 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 		     "bundle '%s'", bundle));
 	/* crun's way to ask for what runc has an option for. */
 	if (!r->pidfd_socket)
-		r->pidfd_socket = string_map_get(&r->config->annotations, "run.oci.pidfd_receiver");
+		r->pidfd_socket = string_map_get(&r->config->annotations, ANNOTATION_PIDFD_RECEIVER);
 	return notify_host(&r->notify_host);
 }

@@ -9,6 +9,7 @@
 #include "oci/features.h"
 #include "oci/image.h"
 #include "oci/state.h"
+#include "runtime/annotations.h"
 #include "runtime/cgroup.h"
 #include "runtime/plan-config.h"
 
@@ -178,9 +179,12 @@ static const char *severity(const struct field *field)
 	while (type->item)
 		type = type->item;
 	if (field->flags & UNSUPPORTED)
-		return "**not supported**, refused";
+		return str_equal(field->key, "vm") ? "**refused**: containers here share the host's kernel" :
+						     "**not supported**, refused";
 	if (field->flags & IGNORED)
 		return "accepted, without effect";
+	if (field->type == &t_raw)
+		return "of another system: passed over, refused where linux.namespaces is missing";
 	if (field->flags & REQUIRED)
 		return "required";
 	if (type->kind == T_ENUM && (type->flags & WARN))
@@ -209,6 +213,16 @@ static void print_fields(const struct type *object, const char *prefix, struct s
 	}
 }
 
+static void print_annotations(struct str *out)
+{
+	static const char *const kinds[] = { "", "**refused**: ", "passed over: " };
+
+	str_add(out, "\n## Annotations of config.json\n\nTable: `runtime/annotations.c`. A name that ends in a dot stands for "
+		     "all that begin so; others have no effect.\n\n| annotation | |\n|---|---|\n");
+	for (const struct annotation *a = annotations; a->name; a++)
+		str_addf(out, "| `%s` | %s%s |\n", a->name, kinds[a->kind], a->text);
+}
+
 static void print_coverage(struct str *out)
 {
 	str_add(out, "# What is covered of the specifications\n\n"
@@ -220,6 +234,8 @@ static void print_coverage(struct str *out)
 		str_addf(out, "\n## %s\n\n%s\n\n| field | type | |\n|---|---|---|\n", documents[i].title, documents[i].text);
 		print_fields(documents[i].type, "", out);
 		strv_done(&refusals); /* they are about config.json, the first */
+		if (i == 0)
+			print_annotations(out);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		str_addf(out, "\n## %s\n\n", words[i].title);

@@ -197,9 +197,50 @@ static void test_cpu_lists_become_masks(void **state)
 	}
 }
 
+/* The label goes to new file systems that take one, with the word that the annotation gives. */
+static void test_the_mount_label_is_an_option_of_new_file_systems(void **state)
+{
+	static const struct {
+		const char *type, *word, *option;
+	} rows[] = {
+		{ "tmpfs", NULL, "context=a:b:c:s0:c1,c2" },
+		{ "tmpfs", "rootcontext", "rootcontext=a:b:c:s0:c1,c2" },
+		{ "proc", NULL, NULL },
+		{ "sysfs", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		auto_arena struct arena *arena = NULL;
+		auto_plan_builder struct plan_builder b;
+		struct oci_mount mount = { .destination = "/x", .type = rows[i].type, .source = "x" };
+		struct string_pair pair = { "run.oci.mount_context_type", rows[i].word };
+		struct namespaces ns = NAMESPACES_INIT;
+		struct oci_config config = { .mounts = { &mount, 1 }, .annotations = { &pair, rows[i].word ? 1 : 0 } };
+		struct plan_source source = { .config = &config, .namespaces = &ns, .cgroup_fd = -1 };
+
+		config.linux.mount_label = "a:b:c:s0:c1,c2";
+		assert_ok(arena_new(1 << 20, &arena));
+		source.arena = arena;
+		fill(&b);
+		assert_ok(plan_mounts(&b, &source));
+		const struct plan *p = finished(&b);
+		const struct plan_mount *m = plan_items(p, p->mounts);
+		const plan_text *options = plan_items(p, m->options);
+		assert_int_equal(m->options.count, rows[i].option ? 1 : 0);
+		if (rows[i].option)
+			assert_string_equal(plan_string(p, options[0]), rows[i].option);
+		pair.value = "label";
+		if (rows[i].word)
+			assert_err(plan_mounts(&b, &source), "mounts[0]: annotations.run.oci.mount_context_type: 'label' is not "
+							     "one of context|fscontext|defcontext|rootcontext");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_mount_label_is_an_option_of_new_file_systems),
 		cmocka_unit_test(test_what_was_written_is_read_back),
 		cmocka_unit_test(test_a_plan_can_be_moved_in_memory),
 		cmocka_unit_test(test_spoiled_plans_are_refused),
