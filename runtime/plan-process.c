@@ -38,6 +38,7 @@ err *plan_parse_list(struct arena *arena, const char *text, uint64_t **ret, size
 			mask[i / 64] |= 1ull << (i % 64);
 		high = MAX(high, (uint64_t)to / 64 + 1);
 		p = *end ? end + 1 : end;
+		p += strspn(p, " "); /* the specification's pattern allows "0, 2" */
 	}
 	*ret = mask;
 	*ret_words = high;
