@@ -56,7 +56,14 @@ static const struct type t_mem_bw = STRING_CHECKED("string", check_mem_bw);
 
 static const char *check_clos(const void *value)
 {
-	return path_is_name(*(const char *const *)value) ? NULL : "is not the name of a directory";
+	static const char *const kernels[] = { "info", "mon_groups", "mon_data" };
+	const char *name = *(const char *const *)value;
+
+	for (size_t i = 0; i < ARRAY_LEN(kernels); i++)
+		if (str_equal(name, kernels[i]))
+			return "is a directory of the kernel's own";
+	/* "/" is the default class, whose directory is the file system's root. */
+	return str_equal(name, "/") || path_is_name(name) ? NULL : "is not the name of a directory";
 }
 static const struct type t_clos = STRING_CHECKED("string", check_clos);
 

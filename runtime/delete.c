@@ -95,6 +95,7 @@ static err *end_cgroup(struct container *c)
 err *container_end(struct container *c, struct strv *warnings)
 {
 	TRY(end_cgroup(c));
+	TRY(resctrl_end(&c->record.resctrl, c->record.id));
 	err *hooks = c->record.poststop ? run_poststop(c) : NULL;
 	if (hooks && warnings) {
 		auto_str struct str text = STR_INIT(8192);

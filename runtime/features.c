@@ -11,7 +11,6 @@
 #include "oci/landlock.h"
 #include "runtime/annotations.h"
 #include "runtime/mount-options.h"
-#include "runtime/plan-config.h"
 
 
 static err *keys_of(struct arena *arena, const struct type *object, struct strings *ret)
@@ -80,28 +79,6 @@ static err *seccomp_features(struct arena *arena, struct oci_features_seccomp *s
 	return NULL;
 }
 
-/* Whether a start would take this configuration, asked of the start itself. */
-static bool is_taken(const struct oci_config *config)
-{
-	auto_err err *e = plan_refuse_unsupported(config);
-
-	return !e;
-}
-
-static bool takes_net_devices(void)
-{
-	struct oci_net_device device = { .name = "eth0" };
-
-	return is_taken(&(struct oci_config){ .linux = { .net_devices = { &device, 1 } } });
-}
-
-static bool takes_intel_rdt(void)
-{
-	static const struct oci_intel_rdt rdt = { .clos_id = "a" };
-
-	return is_taken(&(struct oci_config){ .linux = { .intel_rdt = &rdt } });
-}
-
 static err *linux_features(struct arena *arena, struct oci_features_linux *l)
 {
 	TRY(oci_enum_strings(arena, oci_namespace_names, &l->namespaces));
@@ -113,8 +90,8 @@ static err *linux_features(struct arena *arena, struct oci_features_linux *l)
 	l->apparmor.enabled = true;
 	l->selinux.enabled = true;
 	l->mount_extensions.idmap.enabled = true;
-	l->net_devices.enabled = takes_net_devices();
-	l->intel_rdt.enabled = l->intel_rdt.schemata = l->intel_rdt.monitoring = takes_intel_rdt();
+	l->net_devices.enabled = true;
+	l->intel_rdt.enabled = l->intel_rdt.schemata = l->intel_rdt.monitoring = true;
 	return NULL;
 }
 

@@ -22,6 +22,14 @@ struct join {
 	int saved_pidfd; /* of the container's init */
 };
 
+static err *row_limits(void *data)
+{
+	struct start *s = data;
+
+	TRY(start_limits(s));
+	return start_enter_resctrl(s);
+}
+
 static err *row_record(void *data)
 {
 	const struct start *s = data;
@@ -33,7 +41,7 @@ static err *row_record(void *data)
 /* clang-format off */
 static err *(*const rows[STEP_COUNT])(void *) = {
 	[STEP_ADOPT]     = start_adopt,
-	[STEP_LIMITS]    = start_limits,
+	[STEP_LIMITS]    = row_limits,
 	[STEP_SEND_PLAN] = start_send_plan,
 	[STEP_RECORD]    = row_record,
 };
@@ -127,6 +135,8 @@ static err *build_plan(struct join *j)
 	/* Never with the caller's session keyring: stube-init joins the container's by its name. */
 	s->plan.plan.flags |=
 		PLAN_KEYRING | (all & CLONE_NEWPID ? PLAN_FORK : 0) | (all & CLONE_NEWUSER ? PLAN_USER : 0);
+	if (s->container.record.resctrl.name)
+		s->plan.plan.flags |= PLAN_LIMITS;
 	s->plan.plan.process.preserve_fds = s->request->preserve_fds;
 	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fcntl(s->proc_fd, F_DUPFD_CLOEXEC, 3));
 	TRY(plan_process(&s->plan, &source, s->process, true));

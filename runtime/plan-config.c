@@ -39,12 +39,7 @@ err *plan_open_proc(int *ret_fd)
 
 err *plan_refuse_unsupported(const struct oci_config *config)
 {
-	const struct oci_linux *l = &config->linux;
-
-	TRY(annotations_check(&config->annotations));
-	if (l->intel_rdt)
-		return err_new(ENOTSUP, "linux.intelRdt: not supported yet");
-	return NULL;
+	return annotations_check(&config->annotations);
 }
 
 static mode_t device_type(int type)
@@ -225,7 +220,7 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s)
 	TRY(plan_paths(b, s, "readonlyPaths", &c->linux.readonly_paths, &b->plan.readonly));
 	TRY(plan_sysctls(b, s));
 	TRY(plan_names(b, c, s->namespaces->all));
-	if (cgroup_delegate_name(c))
+	if (cgroup_delegate_name(c) || c->linux.intel_rdt)
 		b->plan.flags |= PLAN_LIMITS;
 	if (c->linux.net_devices.count > 0)
 		b->plan.flags |= PLAN_NET_DEVICES;

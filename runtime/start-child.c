@@ -258,6 +258,17 @@ err *start_limits(void *data)
 	return s->process->oom_score_adj ? write_oom_score(s, *s->process->oom_score_adj) : NULL;
 }
 
+err *start_enter_resctrl(struct start *s)
+{
+	const struct state_record *record = &s->container.record;
+	auto_close int root = -1;
+
+	if (!record->resctrl.name)
+		return NULL;
+	TRY(err_wrap(resctrl_open(&root), "linux.intelRdt"));
+	return resctrl_enter(root, &record->resctrl, record->id, s->pid);
+}
+
 err *start_send_plan(void *data)
 {
 	struct start *s = data;

@@ -83,6 +83,7 @@ static err *row_limits(void *data)
 	struct start *s = data;
 
 	TRY(start_limits(s));
+	TRY(start_enter_resctrl(s));
 	return cgroup_delegate(s->cgroup.fd, s->request->config, s->pid);
 }
 
@@ -216,6 +217,21 @@ static err *make_cgroup(struct start *s)
 	return devices_apply(s->cgroup.fd, resources, s->cgroup.made > 0, r->rootless);
 }
 
+/* A class of service for caches and memory bandwidth; recorded as soon as it is there. */
+static err *make_resctrl(struct start *s)
+{
+	const struct oci_intel_rdt *rdt = s->request->config->linux.intel_rdt;
+	struct state_record *record = &s->container.record;
+	auto_close int root = -1;
+
+	if (!rdt)
+		return NULL;
+	TRY(err_wrap(resctrl_open(&root), "linux.intelRdt"));
+	TRY(resctrl_make(s->arena, root, rdt, record->id, &record->resctrl));
+	TRY(container_save(&s->container));
+	return resctrl_fill(root, rdt, &record->resctrl);
+}
+
 static err *connect_console(struct start *s)
 {
 	const struct start_request *r = s->request;
@@ -328,6 +344,7 @@ static err *create(struct start *s)
 	TRY(container_save(&s->container));
 	TRY(container_save_config(&s->container, r->config_text, r->config_len));
 	TRY(make_cgroup(s));
+	TRY(make_resctrl(s));
 	TRY(build_plan(s));
 	TRY(plan_waiting(s));
 	TRY(start_image(s));
@@ -352,6 +369,8 @@ static void undo(struct start *s)
 		IGNORE(cgroup_remove(&s->cgroup));
 		s->made_cgroup = false;
 	}
+	if (s->container.record.id)
+		IGNORE(resctrl_end(&s->container.record.resctrl, s->container.record.id));
 	if (s->container.dir_fd >= 0)
 		IGNORE(container_remove(&s->container));
 }

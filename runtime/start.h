@@ -102,6 +102,8 @@ err *start_walk(struct start *s, err *(*const *rows)(void *)) MUST_CHECK;
 err *start_adopt(void *data) MUST_CHECK;
 err *start_limits(void *data) MUST_CHECK;
 err *start_send_plan(void *data) MUST_CHECK;
+/* The child into the container's class of service, if it has one (linux.intelRdt). */
+err *start_enter_resctrl(struct start *s) MUST_CHECK;
 void start_kill(struct start *s);
 
 /* Wait for the child's exec; a seccomp listener is sent to linux.seccomp.listenerPath. */

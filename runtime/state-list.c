@@ -55,6 +55,7 @@ static err *clean_locked(struct arena *arena, int root_fd, int dir_fd, const cha
 		if (record.pid)
 			return NULL;
 		TRY(err_wrap(clean_cgroup(arena, &record), "leftover of container '%s'", id));
+		TRY(err_wrap(resctrl_end(&record.resctrl, id), "leftover of container '%s'", id));
 	}
 	TRY(state_remove_dir(root_fd, id));
 	*ret_cleaned = true;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/path.h"
 
 const struct enum_name state_status_names[] = {
 	{ "creating", STATE_CREATING }, { "created", STATE_CREATED }, { "running", STATE_RUNNING },
@@ -42,11 +43,20 @@ static const char *check_cgroup(const void *value)
 	return path && path[0] != '/' ? "is no absolute path" : NULL;
 }
 
+static const char *check_class(const void *value)
+{
+	const char *name = *(const char *const *)value;
+
+	return str_equal(name, "/") || path_is_name(name) ? NULL : "is not the name of a directory";
+}
+
 /* clang-format off */
 static const struct type t_version = UINT_RANGE("version", uint32_t, STATE_VERSION, STATE_VERSION);
 static const struct type t_pid = INT_RANGE("process id", int32_t, 0, INT32_MAX);
 static const struct type t_id = STRING_CHECKED("container id", check_id_text);
 static const struct type t_cgroup = STRING_CHECKED("cgroup path", check_cgroup);
+
+static const struct type t_class = STRING_CHECKED("class of service", check_class);
 
 static const struct field record_fields[] = {
 	FIELD(struct state_record, "version",         version,           t_version,    REQUIRED, NULL),
@@ -63,6 +73,9 @@ static const struct field record_fields[] = {
 	FIELD(struct state_record, "owner",           owner,             t_nonempty,   REQUIRED, NULL),
 	FIELD(struct state_record, "cgroup",          cgroup,            t_cgroup,     0,        NULL),
 	FIELD(struct state_record, "cgroupMade",      cgroup_made,       t_u32,        0,        NULL),
+	FIELD(struct state_record, "resctrl",         resctrl.name,      t_class,      0,        NULL),
+	FIELD(struct state_record, "resctrlMade",     resctrl.made,      t_bool,       OMIT_ZERO,NULL),
+	FIELD(struct state_record, "resctrlMonitor",  resctrl.monitor_made, t_bool,    OMIT_ZERO,NULL),
 	FIELD(struct state_record, "ownPidNamespace", own_pid_namespace, t_bool,       REQUIRED, NULL),
 	FIELD(struct state_record, "poststop",        poststop,          t_bool,       0,        NULL),
 	FIELD(struct state_record, "annotations",     annotations,       t_string_map, 0,        NULL),

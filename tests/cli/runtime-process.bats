@@ -223,6 +223,19 @@ scheduler() { echo ".process.scheduler = {policy: \"SCHED_$1\"} + ($2)"; }
 	[[ "$output" == *"$label"*"container_file_t:s0:c1,c2"* ]]
 }
 
+@test "intelRdt: a host without resctrl is told, and nothing is left" {
+	! grep -q " resctrl " /proc/self/mounts || skip "resctrl is mounted here: unit tests alone cover what would change the host"
+	rt_bundle b '.linux.intelRdt = {closID: "gold", memBwSchema: "MB:0=50"}'
+	run rt run -b "$T/b" "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"linux.intelRdt: no resctrl file system is mounted on this host"* ]]
+	[ ! -e "$ROOT/$ID" ]
+	[ ! -e "$CGROUP/$ID" ]
+	rt_config b '.linux.intelRdt = {closID: "info"}'
+	run rt run -b "$T/b" "$ID"
+	[[ "$output" == *"linux.intelRdt.closID: "*"is a directory of the kernel's own"* ]]
+}
+
 @test "a section for another system beside linux is passed over; alone, and for a virtual machine, refused" {
 	rt_bundle b "$(rt_args echo started) | .windows = {layerFolders: [\"c:\"]}"
 	run rt run -b "$T/b" "$ID"
