@@ -62,7 +62,8 @@ const char *oci_seccomp_listener(const struct oci_config *config)
 {
 	const struct oci_seccomp *s = config->linux.seccomp;
 
-	return s && s->listener_path ? s->listener_path : string_map_get(&config->annotations, OCI_SECCOMP_RECEIVER);
+	return s && s->listener_path ? s->listener_path
+				     : string_map_get(&config->annotations, OCI_SECCOMP_RECEIVER);
 }
 
 static err *rule_syscall(const struct oci_config *config, size_t i, struct decoder *d)

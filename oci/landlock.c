@@ -109,10 +109,13 @@ static err *rule_access(const struct enum_name *names, const struct oci_ints *ac
 	char path[OCI_PATH_MAX];
 
 	if (access->count == 0)
-		return decoder_fail(d, oci_rule_path(path, "rules.%s[%zu].allowedAccess", list, i), "must not be empty");
+		return decoder_fail(d, oci_rule_path(path, "rules.%s[%zu].allowedAccess", list, i),
+				    "must not be empty");
 	for (size_t k = 0; k < access->count; k++)
 		if (!((uint64_t)access->items[k] & handled))
-			return decoder_fail(d, oci_rule_path(path, "rules.%s[%zu].allowedAccess[%zu]", list, i, k),
+			return decoder_fail(d,
+					    oci_rule_path(path, "rules.%s[%zu].allowedAccess[%zu]", list, i,
+							  k),
 					    "'%s' is not handled by the ruleset, so it is allowed anyway",
 					    enum_name(names, access->items[k]));
 	return NULL;
@@ -126,9 +129,11 @@ static err *rules_of_document(const void *document, struct decoder *d)
 	if (!fs && !net && !oci_landlock_mask(&l->ruleset.scoped))
 		return decoder_fail(d, "ruleset", "must handle something");
 	for (size_t i = 0; i < l->rules.paths.count; i++)
-		TRY(rule_access(oci_landlock_fs_names, &l->rules.paths.items[i].access, fs, "pathBeneath", i, d));
+		TRY(rule_access(oci_landlock_fs_names, &l->rules.paths.items[i].access, fs, "pathBeneath", i,
+				d));
 	for (size_t i = 0; i < l->rules.ports.count; i++)
-		TRY(rule_access(oci_landlock_net_names, &l->rules.ports.items[i].access, net, "networkPort", i, d));
+		TRY(rule_access(oci_landlock_net_names, &l->rules.ports.items[i].access, net, "networkPort",
+				i, d));
 	return NULL;
 }
 

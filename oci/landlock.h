@@ -1,5 +1,5 @@
-/* oci/landlock.h: the document in the annotation org.stube.landlock: what a container's processes may reach at
- * all, enforced by the kernel's Landlock. The specification has nothing like it yet; names follow the
+/* oci/landlock.h: the document in the annotation org.stube.landlock: what a container's processes may reach
+ * at all, enforced by the kernel's Landlock. The specification has nothing like it yet; names follow the
  * proposal of its pull request 1241. docs/landlock.md is for users. Kernel: landlock(7). */
 #pragma once
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 
 #define OCI_LANDLOCK_ANNOTATION "org.stube.landlock"
 
-/* The kernel's names in lower case without their prefix ("write_file"), and its bits; ended by a NULL name. */
+/* The kernel's names in lower case without their prefix ("write_file"), and its bits; ended by a NULL name.
+ */
 extern const struct enum_name oci_landlock_fs_names[], oci_landlock_net_names[], oci_landlock_scope_names[];
 
 /* First ABI with the right `bit` of a table of names; 1 where it was always there. */

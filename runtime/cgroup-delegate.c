@@ -1,4 +1,5 @@
-/* runtime/cgroup-delegate.c: the annotation run.oci.delegate-cgroup: a cgroup of the container's own to manage. */
+/* runtime/cgroup-delegate.c: the annotation run.oci.delegate-cgroup: a cgroup of the container's own to
+ * manage. */
 #include "runtime/cgroup-delegate.h"
 
 #include <fcntl.h>
@@ -25,7 +26,8 @@ static uint32_t root_of(const struct oci_id_mappings *map)
 /* config-linux.md, "Cgroup ownership": these and no others, or the container could raise its own limits. */
 static err *give(int fd, const struct oci_linux *l)
 {
-	static const char *const files[] = { ".", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control" };
+	static const char *const files[] = { ".", "cgroup.procs", "cgroup.threads",
+					     "cgroup.subtree_control" };
 	uint32_t uid = root_of(&l->uid_mappings), gid = root_of(&l->gid_mappings);
 
 	for (size_t i = 0; i < ARRAY_LEN(files) && uid != UINT32_MAX && gid != UINT32_MAX; i++)
@@ -43,14 +45,17 @@ err *cgroup_delegate(int cgroup_fd, const struct oci_config *config, pid_t pid)
 	if (!name || cgroup_fd < 0)
 		return NULL;
 	if (!path_is_name(name))
-		return err_new(EINVAL, "annotations." ANNOTATION_DELEGATE ": '%s' is not the name of a directory", name);
+		return err_new(EINVAL,
+			       "annotations." ANNOTATION_DELEGATE ": '%s' is not the name of a directory",
+			       name);
 	if (mkdirat(cgroup_fd, name, 0755) < 0 && errno != EEXIST)
 		return err_errno("annotations." ANNOTATION_DELEGATE ": make '%s'", name);
 	TRY(err_wrap(path_open(cgroup_fd, name, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0, &fd),
 		     "annotations." ANNOTATION_DELEGATE));
 	TRY(err_wrap(give(fd, &config->linux), "annotations." ANNOTATION_DELEGATE));
 	snprintf(text, sizeof text, "%d", pid);
-	return err_wrap(file_put(fd, "cgroup.procs", text), "annotations." ANNOTATION_DELEGATE ": enter '%s'", name);
+	return err_wrap(file_put(fd, "cgroup.procs", text), "annotations." ANNOTATION_DELEGATE ": enter '%s'",
+			name);
 }
 
 const char *cgroup_delegate_name(const struct oci_config *config)

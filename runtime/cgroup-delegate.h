@@ -1,4 +1,5 @@
-/* runtime/cgroup-delegate.h: the annotation run.oci.delegate-cgroup: a cgroup of the container's own to manage.
+/* runtime/cgroup-delegate.h: the annotation run.oci.delegate-cgroup: a cgroup of the container's own to
+ * manage.
  *
  * The limits stay on the container's cgroup, which its root cannot write; below lies one that it owns, where
  * it may make children and enable controllers. Processes live there, as cgroup v2 wants leaves only. */

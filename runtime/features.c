@@ -12,7 +12,6 @@
 #include "runtime/annotations.h"
 #include "runtime/mount-options.h"
 
-
 static err *keys_of(struct arena *arena, const struct type *object, struct strings *ret)
 {
 	size_t count = 0;
@@ -25,8 +24,8 @@ static err *keys_of(struct arena *arena, const struct type *object, struct strin
 	return NULL;
 }
 
-/* Annotations that change what the runtime does, so that a caller who passes on those of strangers knows which
- * to hold back. */
+/* Annotations that change what the runtime does, so that a caller who passes on those of strangers knows
+ * which to hold back. */
 static err *unsafe_annotations(struct arena *arena, struct strings *ret)
 {
 	size_t count = 0;

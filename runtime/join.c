@@ -75,8 +75,8 @@ static err *open_cgroup(struct join *j)
 		return NULL;
 	}
 	/* An own descriptor, closed with the process: exec ends soon. */
-	return err_wrap(path_open(s->cgroup.fd, below, PATH_NO_LINKS,
-				  O_RDONLY | O_DIRECTORY, 0, &j->cgroup_fd),
+	return err_wrap(path_open(s->cgroup.fd, below, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0,
+				  &j->cgroup_fd),
 			"--cgroup '%s'", below);
 }
 

@@ -29,7 +29,8 @@ struct side {
 static err *settle(int sock, int index, const struct net_addresses *addresses, bool up)
 {
 	for (size_t i = 0; i < addresses->count; i++)
-		TRY(err_wrap(rtnetlink_add_address(sock, index, &addresses->items[i]), "give address %zu again", i));
+		TRY(err_wrap(rtnetlink_add_address(sock, index, &addresses->items[i]),
+			     "give address %zu again", i));
 	return up ? err_wrap(rtnetlink_set_up(sock, index), "set up") : NULL;
 }
 
@@ -45,7 +46,8 @@ static err *carry(struct arena *arena, const struct side *from, const char *name
 		return err_new(EINVAL, "is a loopback interface, which never leaves its namespace");
 	TRY(err_wrap(rtnetlink_addresses(from->sock, index, arena, &addresses), "read addresses"));
 	TRY(err_wrap(rtnetlink_move(from->sock, index, to->ns, new_name), "move"));
-	err *e = err_wrap(rtnetlink_find(to->sock, new_name, &new_index, &new_flags), "find it as '%s'", new_name);
+	err *e = err_wrap(rtnetlink_find(to->sock, new_name, &new_index, &new_flags), "find it as '%s'",
+			  new_name);
 	if (!e)
 		e = settle(to->sock, new_index, &addresses, always_up || (flags & IFF_UP));
 	if (e && new_index && from->ns >= 0)
@@ -78,7 +80,8 @@ static err *name_inside(struct arena *arena, int sock, const struct oci_net_devi
 
 	for (int i = 0; i < (number ? NUMBERS_MAX : 1) && !free_name; i++) {
 		if (number)
-			snprintf(name, sizeof name, "%.*s%d%s", (int)(number - wanted), wanted, i, number + 2);
+			snprintf(name, sizeof name, "%.*s%d%s", (int)(number - wanted), wanted, i,
+				 number + 2);
 		else
 			snprintf(name, sizeof name, "%s", wanted);
 		if (strlen(name) >= IF_NAMESIZE)

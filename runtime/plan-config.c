@@ -188,7 +188,8 @@ static err *plan_hooks(struct plan_builder *b, const struct plan_source *s,
 }
 
 /* For the hooks of the child; the runtime opens them itself for its own. */
-static err *plan_hook_file(struct plan_builder *b, const struct oci_config *c, const char *annotation, uint32_t *ret)
+static err *plan_hook_file(struct plan_builder *b, const struct oci_config *c, const char *annotation,
+			   uint32_t *ret)
 {
 	int fd = -1;
 

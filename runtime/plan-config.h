@@ -37,8 +37,8 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
 err *plan_process(struct plan_builder *b, const struct plan_source *s, const struct oci_process *process,
 		  bool exec) MUST_CHECK;
 
-/* The annotation org.stube.landlock, for exec too. A right that this kernel lacks is ENOTSUP, or a warning when
- * the document says bestEffort. Errors name "annotations.org.stube.landlock". */
+/* The annotation org.stube.landlock, for exec too. A right that this kernel lacks is ENOTSUP, or a warning
+ * when the document says bestEffort. Errors name "annotations.org.stube.landlock". */
 err *plan_landlock(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
 
 /* The same of a decoded document, for a kernel whose Landlock has version `abi`; 0: none, or not in use. */

@@ -1,4 +1,5 @@
-/* runtime/plan-landlock.c: the annotation org.stube.landlock as rows of the plan, for the kernel that runs. */
+/* runtime/plan-landlock.c: the annotation org.stube.landlock as rows of the plan, for the kernel that runs.
+ */
 #include <limits.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,8 +18,9 @@ int plan_landlock_abi(void)
 }
 
 /* The rights of a list that this kernel has, added to *ret. */
-static err *known_rights(const struct oci_landlock *l, const struct plan_source *s, int abi, const char *field,
-			 const struct enum_name *names, const struct oci_ints *list, uint64_t *ret)
+static err *known_rights(const struct oci_landlock *l, const struct plan_source *s, int abi,
+			 const char *field, const struct enum_name *names, const struct oci_ints *list,
+			 uint64_t *ret)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		int bit = list->items[i], since = oci_landlock_abi(names, bit);
@@ -28,11 +30,14 @@ static err *known_rights(const struct oci_landlock *l, const struct plan_source 
 			continue;
 		}
 		if (!l->best_effort)
-			return err_new(ENOTSUP, "ruleset.%s[%zu]: '%s' needs version %d of the kernel's Landlock, which has %d",
+			return err_new(ENOTSUP,
+				       "ruleset.%s[%zu]: '%s' needs version %d of the kernel's Landlock, "
+				       "which has %d",
 				       field, i, enum_name(names, bit), since, abi);
 		if (s->warnings)
-			strv_addf(s->warnings, OCI_LANDLOCK_ANNOTATION
-				  ": ruleset.%s[%zu]: '%s' is not restricted: the kernel's Landlock has version %d, not %d",
+			strv_addf(s->warnings,
+				  OCI_LANDLOCK_ANNOTATION ": ruleset.%s[%zu]: '%s' is not restricted: the "
+							  "kernel's Landlock has version %d, not %d",
 				  field, i, enum_name(names, bit), abi, since);
 	}
 	return NULL;
@@ -86,7 +91,8 @@ static err *plan_ports(struct plan_builder *b, const struct plan_source *s, cons
 	return NULL;
 }
 
-err *plan_landlock_document(struct plan_builder *b, const struct plan_source *s, const struct oci_landlock *l, int abi)
+err *plan_landlock_document(struct plan_builder *b, const struct plan_source *s, const struct oci_landlock *l,
+			    int abi)
 {
 	const struct oci_landlock_ruleset *r = &l->ruleset;
 	struct plan_landlock *out = &b->plan.landlock;
@@ -109,5 +115,6 @@ err *plan_landlock(struct plan_builder *b, const struct plan_source *s)
 	if (!text)
 		return NULL;
 	TRY(oci_landlock_decode(s->arena, "annotations." OCI_LANDLOCK_ANNOTATION, text, strlen(text), &l));
-	return err_wrap(plan_landlock_document(b, s, l, plan_landlock_abi()), "annotations.%s", OCI_LANDLOCK_ANNOTATION);
+	return err_wrap(plan_landlock_document(b, s, l, plan_landlock_abi()), "annotations.%s",
+			OCI_LANDLOCK_ANNOTATION);
 }

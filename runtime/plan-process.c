@@ -211,7 +211,8 @@ static err *plan_labels(struct plan_builder *b, const struct plan_source *s, con
 			       apparmor);
 	bool selinux_enabled = access("/sys/fs/selinux/enforce", F_OK) == 0;
 	if (mount_label && *mount_label && !selinux_enabled)
-		return err_new(ENOTSUP, "linux.mountLabel: '%s': SELinux is not enabled on this host", mount_label);
+		return err_new(ENOTSUP, "linux.mountLabel: '%s': SELinux is not enabled on this host",
+			       mount_label);
 	if (selinux && !selinux_enabled)
 		return err_new(ENOTSUP, "process.selinuxLabel: '%s': SELinux is not enabled on this host",
 			       selinux);

@@ -69,7 +69,9 @@ static err *explain(err *e, int root_fd)
 
 	err_free(file_read(root_fd, "info/last_cmd_status", &text));
 	int len = text.len > 0 ? (int)strcspn(text.data, "\n") : 0;
-	return len == 0 || str_equal(text.data, "ok\n") ? e : err_hint(e, "The kernel says: %.*s", len, text.data);
+	return len == 0 || str_equal(text.data, "ok\n")
+		       ? e
+		       : err_hint(e, "The kernel says: %.*s", len, text.data);
 }
 
 static err *make_class(int root_fd, const struct oci_intel_rdt *rdt, struct resctrl_group *g)
@@ -79,9 +81,11 @@ static err *make_class(int root_fd, const struct oci_intel_rdt *rdt, struct resc
 	if (rdt->clos_id && !has_schema(rdt)) {
 		struct stat st;
 
-		return fstatat(root_fd, g->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ?
-			       err_errno("'%s' is not set up on this host, and no schema is given to make it", g->name) :
-			       NULL;
+		return fstatat(root_fd, g->name, &st, AT_SYMLINK_NOFOLLOW) < 0
+			       ? err_errno(
+					 "'%s' is not set up on this host, and no schema is given to make it",
+					 g->name)
+			       : NULL;
 	}
 	if (mkdirat(root_fd, g->name, 0755) == 0) {
 		g->made = true;
@@ -100,8 +104,9 @@ static err *make_monitor(int root_fd, const char *id, struct resctrl_group *g)
 	TRY(open_class(root_fd, g->name, &class));
 	groups = openat(class, "mon_groups", DIR_FLAGS | O_CLOEXEC);
 	if (groups < 0)
-		return errno == ENOENT ? err_new(ENOTSUP, "this host does not monitor caches or memory bandwidth") :
-					 err_errno("open 'mon_groups'");
+		return errno == ENOENT
+			       ? err_new(ENOTSUP, "this host does not monitor caches or memory bandwidth")
+			       : err_errno("open 'mon_groups'");
 	if (mkdirat(groups, id, 0755) < 0)
 		return explain(err_errno("make 'mon_groups/%s'", id), root_fd);
 	g->monitor_made = true;
@@ -145,7 +150,8 @@ static err *all_lines(const struct oci_intel_rdt *rdt, struct str *out)
 }
 
 /* The value of one domain in "0=7ff;1=f" of `len` bytes; NULL: not there. */
-static const char *domain_value(const char *list, size_t len, const char *domain, size_t domain_len, size_t *ret_len)
+static const char *domain_value(const char *list, size_t len, const char *domain, size_t domain_len,
+				size_t *ret_len)
 {
 	for (const char *p = list, *end = list + len; p < end;) {
 		size_t item = strcspn(p, ";\n");
@@ -175,7 +181,9 @@ static bool line_agrees(const char *have, size_t have_len, const char *wanted)
 	for (const char *p = wanted; *p;) {
 		size_t item = strcspn(p, ";"), have_value_len = 0;
 		const char *equals = memchr(p, '=', item);
-		const char *value = equals ? domain_value(have, have_len, p, (size_t)(equals - p), &have_value_len) : NULL;
+		const char *value =
+			equals ? domain_value(have, have_len, p, (size_t)(equals - p), &have_value_len)
+			       : NULL;
 
 		if (!value || !same_value(value, have_value_len, equals + 1, item - (size_t)(equals + 1 - p)))
 			return false;
@@ -190,7 +198,8 @@ bool resctrl_has_line(const char *schemata, const char *wanted)
 
 	for (const char *p = schemata; *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		p += strspn(p, " ");
-		if (strcspn(p, ":\n") == name && strncmp(p, wanted, name) == 0 && p[name] == ':' && wanted[name] == ':')
+		if (strcspn(p, ":\n") == name && strncmp(p, wanted, name) == 0 && p[name] == ':' &&
+		    wanted[name] == ':')
 			return line_agrees(p + name + 1, strcspn(p + name + 1, "\n"), wanted + name + 1);
 	}
 	return false;
@@ -241,8 +250,9 @@ err *resctrl_enter(int root_fd, const struct resctrl_group *g, const char *id, p
 
 static err *remove_dir(int fd, const char *path)
 {
-	return unlinkat(fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? err_errno("linux.intelRdt: remove '%s'", path) :
-									 NULL;
+	return unlinkat(fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT
+		       ? err_errno("linux.intelRdt: remove '%s'", path)
+		       : NULL;
 }
 
 err *resctrl_remove(int root_fd, const struct resctrl_group *g, const char *id)

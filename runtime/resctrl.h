@@ -1,5 +1,5 @@
-/* runtime/resctrl.h: linux.intelRdt: which share of the processor's caches and memory bandwidth a container gets.
- * Spec: runtime-spec 1.3, config-linux.md, "IntelRdt". Kernel: Documentation/filesystems/resctrl.rst.
+/* runtime/resctrl.h: linux.intelRdt: which share of the processor's caches and memory bandwidth a container
+ * gets. Spec: runtime-spec 1.3, config-linux.md, "IntelRdt". Kernel: Documentation/filesystems/resctrl.rst.
  *
  * A class of service is a directory of the resctrl file system: tasks listed there get the schemata written
  * there. Monitoring groups lie below it. Only what this runtime made is removed again. */
@@ -13,7 +13,7 @@
 /* What a container has there, as its record keeps it. */
 struct resctrl_group {
 	const char *name;  /* of the class's directory; "/": the default class; NULL: none at all */
-	bool made;         /* the directory is this container's */
+	bool made;	   /* the directory is this container's */
 	bool monitor_made; /* so is mon_groups/ID in it */
 };
 

@@ -21,9 +21,15 @@ struct request {
 	};
 };
 
-#define REQUEST(kind, body, extra)                                                                 \
-	{ .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(body)), .nlmsg_type = (kind),                 \
-		    .nlmsg_flags = NLM_F_REQUEST | (extra), .nlmsg_seq = 1 } }
+#define REQUEST(kind, body, extra)                               \
+	{                                                        \
+		.head = {                                        \
+			.nlmsg_len = NLMSG_LENGTH(sizeof(body)), \
+			.nlmsg_type = (kind),                    \
+			.nlmsg_flags = NLM_F_REQUEST | (extra),  \
+			.nlmsg_seq = 1                           \
+		}                                                \
+	}
 
 static err *add_bytes(struct request *r, const void *bytes, size_t len)
 {
@@ -110,7 +116,8 @@ static err *converse(int sock, const struct request *r, err *(*take)(const struc
 		size_t len = 0;
 
 		TRY(hear(sock, reply, &len));
-		for (const struct nlmsghdr *m = (const void *)reply; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
+		for (const struct nlmsghdr *m = (const void *)reply; NLMSG_OK(m, len);
+		     m = NLMSG_NEXT(m, len)) {
 			if (m->nlmsg_type == NLMSG_DONE)
 				return NULL;
 			if (m->nlmsg_type == NLMSG_ERROR) {
@@ -186,7 +193,8 @@ static bool is_kept(unsigned short type)
 }
 
 /* States like "tentative" or "duplicate" are the kernel's own and are found out anew. */
-#define FLAGS_OF_USERS (IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR | IFA_F_HOMEADDRESS | IFA_F_MCAUTOJOIN | IFA_F_NODAD)
+#define FLAGS_OF_USERS \
+	(IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR | IFA_F_HOMEADDRESS | IFA_F_MCAUTOJOIN | IFA_F_NODAD)
 
 static err *keep_attributes(struct collect *c, const struct nlmsghdr *m, struct net_address *a)
 {

@@ -9,8 +9,8 @@
 /* An address as the kernel told it, to be given to the device again. */
 struct net_address {
 	struct ifaddrmsg head;
-	uint32_t flags;  /* IFA_F_* that a user may set */
-	size_t len;      /* of `attributes` */
+	uint32_t flags;	  /* IFA_F_* that a user may set */
+	size_t len;	  /* of `attributes` */
 	char *attributes; /* encoded: address, local address, broadcast, priority of its route */
 };
 struct net_addresses {

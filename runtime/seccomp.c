@@ -371,8 +371,10 @@ err *seccomp_check_names(const struct oci_seccomp *profile)
 
 		for (size_t j = 0; j < names->count; j++)
 			if (seccomp_syscall_resolve_name(names->items[j]) == __NR_SCMP_ERROR)
-				return err_new(EINVAL, "linux.seccomp.syscalls[%zu].names[%zu]: unknown system call '%s'",
-					       i, j, names->items[j]);
+				return err_new(
+					EINVAL,
+					"linux.seccomp.syscalls[%zu].names[%zu]: unknown system call '%s'", i,
+					j, names->items[j]);
 	}
 	return NULL;
 }

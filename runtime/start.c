@@ -395,8 +395,8 @@ err *start_create(struct arena *arena, const struct start_request *r, struct sta
 /* ---- start ---- */
 
 /* The listener of the container's filter to the agent that decides (config-linux.md, "Seccomp"). */
-static err *send_listener(const struct oci_config *config, const struct state_record *record,
-			  pid_t pid, int listener)
+static err *send_listener(const struct oci_config *config, const struct state_record *record, pid_t pid,
+			  int listener)
 {
 	auto_str struct str text = STR_INIT(STATE_TEXT_MAX);
 	static const char *const names[] = { "seccompFd" };
@@ -432,8 +432,8 @@ err *start_wait_exec(struct walk *w, const struct oci_config *config, const stru
 	if (listener < 0)
 		return NULL;
 	TRY(err_wrap(send_listener(config, record, pid, listener),
-		     config->linux.seccomp->listener_path ? "linux.seccomp.listenerPath" :
-							    "annotations." OCI_SECCOMP_RECEIVER));
+		     config->linux.seccomp->listener_path ? "linux.seccomp.listenerPath"
+							  : "annotations." OCI_SECCOMP_RECEIVER));
 	err *e = walk_wait_exec(w, &second);
 	fd_close(second);
 	return e;

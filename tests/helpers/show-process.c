@@ -24,8 +24,8 @@ static void scheduler(void)
 
 	if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) < 0)
 		return;
-	printf("scheduler policy %u flags %llu nice %d priority %u runtime %llu deadline %llu period %llu\n", a.policy,
-	       (unsigned long long)a.flags, a.nice, a.priority, (unsigned long long)a.runtime,
+	printf("scheduler policy %u flags %llu nice %d priority %u runtime %llu deadline %llu period %llu\n",
+	       a.policy, (unsigned long long)a.flags, a.nice, a.priority, (unsigned long long)a.runtime,
 	       (unsigned long long)a.deadline, (unsigned long long)a.period);
 	printf("utilisation %u %u\n", a.util_min, a.util_max);
 }
@@ -65,8 +65,10 @@ int main(void)
 		printf("io class %ld level %ld\n", io >> 13, io & 7);
 	printf("personality 0x%x\n", (unsigned)personality(0xffffffff));
 	if (uname(&names) == 0)
-		printf("names host %s domain %s machine %s\n", names.nodename, names.domainname, names.machine);
+		printf("names host %s domain %s machine %s\n", names.nodename, names.domainname,
+		       names.machine);
 	if (clock_gettime(CLOCK_BOOTTIME, &boot) == 0 && clock_gettime(CLOCK_MONOTONIC, &monotonic) == 0)
-		printf("clocks boottime %lld monotonic %lld\n", (long long)boot.tv_sec, (long long)monotonic.tv_sec);
+		printf("clocks boottime %lld monotonic %lld\n", (long long)boot.tv_sec,
+		       (long long)monotonic.tv_sec);
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* tests/helpers/syscall.c: make one system call: syscall [--i386] NUMBER [ARGUMENT...]; prints result or errno. */
+/* tests/helpers/syscall.c: make one system call: syscall [--i386] NUMBER [ARGUMENT...]; prints result or
+ * errno. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@ static long call_i386(const long *a)
 	long result = -ENOSYS;
 
 #ifdef __x86_64__
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(a[0]), "b"(a[1]), "c"(a[2]), "d"(a[3]) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(a[0]), "b"(a[1]), "c"(a[2]), "d"(a[3])
+			 : "memory", "r8", "r9", "r10", "r11");
 	result = (int)result;
 #endif
 	if (result < 0) {
