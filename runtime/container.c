@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -17,7 +16,7 @@
 #include "runtime/cgroup.h"
 
 /* Longer than any command that does not wait for a hook. */
-enum { LOCK_TIMEOUT_MS = 15000 };
+enum { LOCK_TIMEOUT_MS = 15000, PASSWD_MAX = 1 << 20 };
 
 err *state_open_root(const char *root, int *ret_fd)
 {
@@ -121,21 +120,36 @@ static struct container take(struct container *c)
 
 /* ---- create ---- */
 
+/* The name before "NAME:PASSWORD:UID:", when UID is the one. */
+static char *name_in_line(struct arena *arena, const char *line, uid_t uid)
+{
+	size_t len = strcspn(line, ":\n");
+	const char *number = line[len] == ':' ? line + len + 1 : "\n";
+	char text[16];
+
+	number += strcspn(number, ":\n");
+	snprintf(text, sizeof text, ":%u:", uid);
+	return len && str_starts_with(number, text) ? arena_strndup(arena, line, len) : NULL;
+}
+
 /* Name of the caller; without NSS, which a static program cannot load. */
 static err *owner_name(struct arena *arena, const char **ret)
 {
-	FILE *passwd = fopen("/etc/passwd", "re");
-	struct passwd line = { 0 }, *entry = NULL;
-	char buffer[4096];
+	auto_str struct str text = STR_INIT(PASSWD_MAX);
 	uid_t uid = geteuid();
-	bool found = false;
+	char *name = NULL;
 
-	while (passwd && !found && fgetpwent_r(passwd, &line, buffer, sizeof buffer, &entry) == 0)
-		found = entry->pw_uid == uid && entry->pw_name[0];
-	char *name = found ? arena_strdup(arena, entry->pw_name) : arena_printf(arena, "%u", uid);
-	if (passwd)
-		fclose(passwd);
-	TRY_ALLOC(arena, *ret, name);
+	if (uid == 0) {
+		*ret = "root";
+		return NULL;
+	}
+	/* Without the file, or where it is enormous, the number has to do. */
+	IGNORE(file_read(AT_FDCWD, "/etc/passwd", &text));
+	for (const char *line = text.data; *line && !name; line += line[0] == '\n') {
+		name = name_in_line(arena, line, uid);
+		line += strcspn(line, "\n");
+	}
+	TRY_ALLOC(arena, *ret, name ? name : arena_printf(arena, "%u", uid));
 	return NULL;
 }
 
@@ -253,9 +267,16 @@ err *container_save(struct container *c)
 	return file_replace_volatile(c->dir_fd, STATE_RECORD_NAME, text.data, text.len, 0600);
 }
 
+/* Straight into its place: nobody reads it before the record has init's pid, and one that was killed
+ * before that is cleaned away. */
 err *container_save_config(struct container *c, const char *text, size_t len)
 {
-	return file_replace_volatile(c->dir_fd, STATE_CONFIG_NAME, text, len, 0600);
+	auto_close int fd = openat(c->dir_fd, STATE_CONFIG_NAME,
+				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_errno("create '%s' of container '%s'", STATE_CONFIG_NAME, c->record.id);
+	return err_wrap(fd_write_all(fd, text, len), "'%s' of container '%s'", STATE_CONFIG_NAME, c->record.id);
 }
 
 err *container_load_config(struct container *c, struct str *out)

@@ -83,7 +83,7 @@ static err *plan_rlimits(struct plan_builder *b, const struct plan_source *s,
 
 		if (r->soft > r->hard)
 			return err_new(EINVAL, "process.rlimits[%zu]: soft is above hard", i);
-		if (getrlimit((__rlimit_resource_t)r->type, &now) < 0)
+		if (getrlimit(r->type, &now) < 0)
 			return err_errno("process.rlimits[%zu]", i);
 		if (r->hard > now.rlim_max) {
 			if (!capability_effective(CAP_SYS_RESOURCE))

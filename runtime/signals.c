@@ -3,19 +3,30 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "base/str.h"
 
 /* The kernel's own ends of the real-time range: glibc keeps two for itself, others' programs do not. */
 enum { RT_FIRST = 34, RT_LAST = 64 };
 
-/* sigabbrev_np(3) knows each by one name; these are further ones. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	int number;
-} aliases[] = {
-	{ "CLD", SIGCHLD }, { "IOT", SIGABRT }, { "IO", SIGIO }, { "UNUSED", SIGSYS },
+} names[] = {
+	{ "HUP",  SIGHUP },  { "INT",    SIGINT },    { "QUIT", SIGQUIT }, { "ILL",    SIGILL },
+	{ "TRAP", SIGTRAP }, { "ABRT",   SIGABRT },   { "BUS",  SIGBUS },  { "FPE",    SIGFPE },
+	{ "KILL", SIGKILL }, { "USR1",   SIGUSR1 },   { "SEGV", SIGSEGV }, { "USR2",   SIGUSR2 },
+	{ "PIPE", SIGPIPE }, { "ALRM",   SIGALRM },   { "TERM", SIGTERM }, { "STKFLT", SIGSTKFLT },
+	{ "CHLD", SIGCHLD }, { "CONT",   SIGCONT },   { "STOP", SIGSTOP }, { "TSTP",   SIGTSTP },
+	{ "TTIN", SIGTTIN }, { "TTOU",   SIGTTOU },   { "URG",  SIGURG },  { "XCPU",   SIGXCPU },
+	{ "XFSZ", SIGXFSZ }, { "VTALRM", SIGVTALRM }, { "PROF", SIGPROF }, { "WINCH",  SIGWINCH },
+	{ "POLL", SIGPOLL }, { "PWR",    SIGPWR },    { "SYS",  SIGSYS },
+	/* second names */
+	{ "CLD",  SIGCHLD }, { "IOT",    SIGABRT },   { "IO",   SIGIO },   { "UNUSED", SIGSYS },
 };
+/* clang-format on */
 
 static bool parse_real_time(const char *name, int *ret)
 {
@@ -34,16 +45,9 @@ static bool parse_real_time(const char *name, int *ret)
 
 static bool parse_name(const char *name, int *ret)
 {
-	for (int i = 1; i < RT_FIRST; i++) {
-		const char *known = sigabbrev_np(i);
-		if (known && strcasecmp(known, name) == 0) {
-			*ret = i;
-			return true;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
-		if (strcasecmp(aliases[i].name, name) == 0) {
-			*ret = aliases[i].number;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(names[i].name, name) == 0) {
+			*ret = names[i].number;
 			return true;
 		}
 	}
