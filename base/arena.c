@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLOCK_MIN 4096
+#define BLOCK_MIN 1008 /* with its head and that of malloc(3) about a quarter of a page */
 
 struct block {
 	struct block *next;
@@ -23,6 +23,36 @@ struct arena {
 	bool over; /* the last failure was the ceiling, not the machine's memory */
 };
 
+static struct block *lent; /* those that are free */
+static uintptr_t lent_from, lent_to;
+
+void arena_lend(void *bytes, size_t size, size_t piece)
+{
+	lent_from = (uintptr_t)bytes;
+	lent_to = lent_from + size;
+	for (size_t at = 0; at + piece <= size; at += piece) {
+		struct block *b = (void *)((char *)bytes + at);
+
+		b->size = piece - sizeof *b;
+		b->next = lent;
+		lent = b;
+	}
+}
+
+static bool is_lent(const struct block *b)
+{
+	return (uintptr_t)b >= lent_from && (uintptr_t)b < lent_to;
+}
+
+/* Zeroed for the next one. */
+static void give_back(struct block *b)
+{
+	memset(b->bytes, 0, b->used);
+	b->used = 0;
+	b->next = lent;
+	lent = b;
+}
+
 err *arena_new(size_t ceiling, struct arena **ret_arena)
 {
 	struct arena *a = calloc(1, sizeof *a);
@@ -30,6 +60,11 @@ err *arena_new(size_t ceiling, struct arena **ret_arena)
 	if (!a)
 		return err_oom();
 	a->ceiling = ceiling;
+	if (lent) {
+		a->blocks = lent;
+		lent = lent->next;
+		a->blocks->next = NULL;
+	}
 	*ret_arena = a;
 	return NULL;
 }
@@ -41,7 +76,10 @@ void arena_free(struct arena *a)
 	while (a->blocks) {
 		struct block *next = a->blocks->next;
 
-		free(a->blocks);
+		if (is_lent(a->blocks))
+			give_back(a->blocks);
+		else
+			free(a->blocks);
 		a->blocks = next;
 	}
 	free(a);

@@ -45,30 +45,28 @@ err *fd_write_all(int fd, const void *bytes, size_t len)
 	return NULL;
 }
 
+/* Through a buffer on the stack: what is read is mostly small, and so is the memory it is then given. */
 err *fd_read_all(int fd, struct str *out)
 {
-	enum { CHUNK = 32 * 1024 };
+	char chunk[4096];
 
 	for (;;) {
-		/* Near the ceiling: a smaller chunk, and one byte over it proves the excess. */
-		size_t want = MIN((size_t)CHUNK, out->max - MIN(out->len, out->max) + 1);
-		char probe[1];
-		char *room = want > 1 ? str_room(out, want - 1) : probe;
-		size_t size = want > 1 ? want - 1 : 1;
-		if (!room)
-			return str_check(out);
-		ssize_t n = read(fd, room, size);
+		/* Large ones straight into what is free already. */
+		size_t room = out->cap > out->len + 1 ? out->cap - out->len - 1 : 0;
+		bool direct = room > sizeof chunk;
+		ssize_t n = read(fd, direct ? str_room(out, room) : chunk, direct ? room : sizeof chunk);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_errno("read");
 		if (n == 0)
-			return NULL;
-		if (room == probe) {
-			out->failed = EFBIG;
 			return str_check(out);
-		}
-		str_grown(out, (size_t)n);
+		if (direct)
+			str_grown(out, (size_t)n);
+		else
+			str_add_bytes(out, chunk, (size_t)n);
+		TRY(str_check(out));
 	}
 }
 

@@ -11,6 +11,8 @@
 #include "base/fd.h"
 #include "base/path.h"
 
+enum { READ_AT_ONCE = 4096 };
+
 err *file_read(int dir_fd, const char *name, struct str *out)
 {
 	auto_close int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -22,6 +24,9 @@ err *file_read(int dir_fd, const char *name, struct str *out)
 		return err_errno("stat '%s'", name);
 	if (!S_ISREG(st.st_mode))
 		return err_new(EINVAL, "'%s' is not a regular file", name);
+	/* One byte more than it has, for the end. */
+	if (st.st_size > READ_AT_ONCE && (uint64_t)st.st_size < out->max - MIN(out->len, out->max))
+		(void)str_room(out, (size_t)st.st_size + 1);
 	return err_wrap(fd_read_all(fd, out), "read '%s'", name);
 }
 

@@ -16,6 +16,12 @@ struct frame {
 	size_t count, cap;
 };
 
+/* Memory of yajl itself: for all but large documents these few pages, which nobody needs to ask for. */
+struct scratch {
+	size_t used;
+	_Alignas(16) char bytes[8 * 1024];
+};
+
 struct parser {
 	struct arena *arena;
 	const char *name;
@@ -319,15 +325,54 @@ static int run(struct parser *p)
 	return 1;
 }
 
+static bool in_scratch(const struct scratch *s, const void *p)
+{
+	return (const char *)p >= s->bytes && (const char *)p < s->bytes + sizeof s->bytes;
+}
+
+static void *scratch_alloc(void *ctx, size_t size)
+{
+	struct scratch *s = ctx;
+	size_t padded = (size + 31) / 16 * 16; /* the size stands in front */
+
+	if (size > sizeof s->bytes || padded > sizeof s->bytes - s->used)
+		return malloc(size);
+	char *head = s->bytes + s->used;
+	s->used += padded;
+	memcpy(head, &size, sizeof size);
+	return head + 16;
+}
+
+static void scratch_free(void *ctx, void *p)
+{
+	if (!in_scratch(ctx, p))
+		free(p);
+}
+
+static void *scratch_realloc(void *ctx, void *p, size_t size)
+{
+	size_t before;
+
+	if (p && !in_scratch(ctx, p))
+		return realloc(p, size);
+	void *bigger = scratch_alloc(ctx, size);
+	if (p && bigger) {
+		memcpy(&before, (const char *)p - 16, sizeof before);
+		memcpy(bigger, p, MIN(before, size));
+	}
+	return bigger;
+}
+
 err *json_parse(struct arena *arena, const char *name, const char *text, size_t len, json **ret)
 {
 	if (len > JSON_SIZE_MAX)
 		return err_new(EFBIG, "%s: larger than %u bytes", name, JSON_SIZE_MAX);
-	struct parser *p = calloc(1, sizeof *p);
-	if (!p)
-		return err_oom();
-	*p = (struct parser){ .arena = arena, .name = name, .text = text, .len = len, .line = 1 };
-	p->handle = yajl_alloc(&callbacks, NULL, p);
+	struct parser parser = { .arena = arena, .name = name, .text = text, .len = len, .line = 1 };
+	struct parser *p = &parser;
+	struct scratch scratch;
+	yajl_alloc_funcs memory = { scratch_alloc, scratch_realloc, scratch_free, &scratch };
+	scratch.used = 0;
+	p->handle = yajl_alloc(&callbacks, &memory, p);
 	err *failure = p->handle ? NULL : err_oom();
 	if (!failure && !run(p)) {
 		failure = p->failure;
@@ -341,6 +386,5 @@ err *json_parse(struct arena *arena, const char *name, const char *text, size_t 
 		yajl_free(p->handle);
 	if (!failure)
 		*ret = p->root;
-	free(p);
 	return failure;
 }

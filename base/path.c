@@ -101,16 +101,15 @@ static err *make_dirs(int root_fd, const char *path, mode_t mode, unsigned links
 {
 	char sofar[PATH_MAX];
 	size_t len = 0;
-	auto_close int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
-
-	if (fd < 0)
-		return err_errno("duplicate root descriptor");
 	/* Often everything is there: one call instead of one per component. */
 	int whole = openat2_scoped(root_fd, *path ? path : "/", PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
 	if (whole >= 0) {
 		*ret_fd = whole;
 		return NULL;
 	}
+	auto_close int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return err_errno("duplicate root descriptor");
 	for (const char *p = path + strspn(path, "/"); *p; p += strspn(p, "/")) {
 		size_t n = strcspn(p, "/");
 		if (len + n + 2 > sizeof sofar)
@@ -200,7 +199,9 @@ err *path_mkdir_all(const char *path, mode_t mode)
 
 	if (!copy)
 		return err_oom();
-	if (mkdir(path, mode) == 0)
+	struct stat st;
+
+	if (mkdir(path, mode) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		return NULL;
 	for (char *p = copy + 1; *copy && *p; p++) {
 		if (*p != '/')
@@ -212,7 +213,6 @@ err *path_mkdir_all(const char *path, mode_t mode)
 	}
 	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		return err_errno("make directory '%s'", path);
-	struct stat st;
 	if (stat(path, &st) < 0)
 		return err_errno("make directory '%s'", path);
 	return S_ISDIR(st.st_mode) ? NULL : err_code(ENOTDIR, "make directory '%s'", path);
