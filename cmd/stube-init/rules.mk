@@ -7,10 +7,13 @@ INIT_SRC  := $(wildcard cmd/stube-init/*.c) $(addprefix base/,clock.c err.c fd.c
 INIT_OBJ  := $(INIT_SRC:%.c=build/init/%.o)
 # musl's headers first, then the kernel's own.
 INIT_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. $(filter-out -Wundef,$(WARN)) $(WERROR) -Os -g -fno-pie \
-  -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong -nostdinc \
+  -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fstack-protector-strong \
+  -fstack-clash-protection -nostdinc \
   -isystem cmd/stube-init/musl -isystem /usr/include/$(shell uname -m)-linux-musl \
   -isystem $$(gcc -print-file-name=include) -idirafter /usr/include \
   -idirafter /usr/include/$$(gcc -print-multiarch)
+
+MUSL_LINK := -static -no-pie -specs $(MUSL)/musl-gcc.specs -Wl,--gc-sections,-z,relro,-z,now
 
 build/init/%.o: %.c
 	$(call say,CC,$<)
@@ -20,7 +23,7 @@ build/init/%.o: %.c
 $(INIT): $(INIT_OBJ)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)gcc -static -no-pie -specs $(MUSL)/musl-gcc.specs -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now -s -o $@ $^
+	$(Q)gcc $(MUSL_LINK) -Wl,-z,noseparate-code -s -o $@ $^
 
 ifneq ($(BIN)/stube-init,$(INIT))
 $(BIN)/stube-init: $(INIT)
