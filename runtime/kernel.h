@@ -3,6 +3,7 @@
  * Ref: mount_setattr(2), open_tree(2), fsopen(2), pivot_root(2), clone3 in clone(2). */
 #pragma once
 /* Never beside <sys/mount.h>: Debian 12's two headers contradict each other. */
+#include <errno.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <stddef.h>
@@ -70,6 +71,51 @@ static inline int k_pivot_root(const char *new_root, const char *put_old)
 static inline pid_t k_clone3(struct clone_args *args)
 {
 	return (pid_t)syscall(SYS_clone3, args, sizeof *args);
+}
+
+/* clone3(2) with CLONE_VM: the child calls `run`, which never returns, on the stack of `args`. No call of
+ * a library, because the child would overwrite its return address. -1 and errno; ENOSYS where there is no
+ * assembler for it. */
+static inline pid_t k_clone3_run(struct clone_args *args, void (*run)(void *), void *data)
+{
+	long rc = -38; /* ENOSYS */
+#if defined(__x86_64__)
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %[data], %%rdi\n\t"
+			 "call *%[run]\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(rc)
+			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof *args), [run] "r"(run), [data] "r"(data)
+			 : "rcx", "r11", "memory", "cc");
+#elif defined(__aarch64__)
+	register long number __asm__("x8") = SYS_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof *args;
+
+	__asm__ volatile("svc #0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "mov x0, %[data]\n\t"
+			 "blr %[run]\n\t"
+			 "brk #1\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(number), "r"(x1), [run] "r"(run), [data] "r"(data)
+			 : "memory", "cc");
+	rc = x0;
+#else
+	(void)args;
+	(void)run;
+	(void)data;
+#endif
+	if (rc >= 0)
+		return (pid_t)rc;
+	errno = (int)-rc;
+	return -1;
 }
 
 static inline int k_pidfd_open(pid_t pid)

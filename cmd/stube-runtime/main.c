@@ -92,5 +92,6 @@ int main(int argc, char **argv)
 		.report = report,
 	};
 
+	warm();
 	return cli_main(&program, argc, argv);
 }
