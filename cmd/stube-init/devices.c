@@ -25,15 +25,18 @@ static err *clear_name(int parent, const char *name)
 /* EPERM is returned as it is: the caller may bind instead. */
 static err *make_node(int parent, const char *name, const struct plan_device *d)
 {
+	dev_t number = makedev(d->major, d->minor);
 	struct stat st;
 
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (mknodat(parent, name, d->mode, number) < 0) {
+		if (errno != EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_errno("make node");
 		if (same_node(&st, d))
 			return NULL;
 		TRY(clear_name(parent, name));
+		if (mknodat(parent, name, d->mode, number) < 0)
+			return err_errno("make node");
 	}
-	if (mknodat(parent, name, d->mode, makedev(d->major, d->minor)) < 0)
-		return err_errno("make node");
 	if ((d->uid || d->gid) && fchownat(parent, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno("set owner");
 	return NULL;
@@ -59,20 +62,39 @@ static err *bind_node(int parent, const char *name, const char *path, const stru
 	return k_move_mount(tree, place) < 0 ? err_errno("bind the host's node") : NULL;
 }
 
-static err *make_device(struct init *init, const struct plan_device *d)
+/* The directory of the device before, which is nearly always that of the next one too. */
+struct parent {
+	const char *path;
+	size_t len;
+	int fd;
+};
+
+static err *open_parent(struct init *init, struct parent *p, const char *path, const char **ret_name)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t len = (size_t)(name - path);
+
+	*ret_name = name;
+	if (p->fd >= 0 && p->len == len && memcmp(p->path, path, len) == 0 && path_is_name(name))
+		return NULL;
+	fd_clear(&p->fd);
+	*p = (struct parent){ path, len, -1 };
+	return path_make_parent(init->root, path, 0755, &p->fd, ret_name);
+}
+
+static err *make_device(struct init *init, const struct plan_device *d, struct parent *parent)
 {
 	const char *path = plan_string(init->plan, d->path);
-	auto_close int parent = -1;
 	const char *name;
 
-	TRY(path_make_parent(init->root, path, 0755, &parent, &name));
+	TRY(open_parent(init, parent, path, &name));
 	if (!(init->plan->flags & PLAN_BIND_DEVICES)) {
-		err *e = make_node(parent, name, d);
+		err *e = make_node(parent->fd, name, d);
 		if (!e || e->code != EPERM)
 			return e;
 		err_free(e);
 	}
-	return bind_node(parent, name, path, d);
+	return bind_node(parent->fd, name, path, d);
 }
 
 /* clang-format off */
@@ -108,15 +130,19 @@ err *init_devices(void *data)
 	const struct plan *p = init->plan;
 	const struct plan_device *devices = plan_items(p, p->devices);
 	const char *cwd = plan_string(p, p->process.cwd);
+	struct parent parent = { .fd = -1 };
+	err *e = NULL;
 
-	for (uint32_t i = 0; i < p->devices.count; i++)
-		TRY(err_wrap(make_device(init, &devices[i]), "%s: device '%s'",
-			     plan_string(p, devices[i].label), plan_string(p, devices[i].path)));
+	for (uint32_t i = 0; i < p->devices.count && !e; i++)
+		e = err_wrap(make_device(init, &devices[i], &parent), "%s: device '%s'",
+			     plan_string(p, devices[i].label), plan_string(p, devices[i].path));
+	fd_close(parent.fd);
+	TRY(e);
 	if (p->flags & PLAN_DEV)
 		TRY(make_links(init));
 	/* A missing working directory is made while that is allowed, as runc does; whether it can be
 	 * used is seen later, as the user. */
-	if (p->flags & PLAN_MAKE_CWD) {
+	if ((p->flags & PLAN_MAKE_CWD) && !str_equal(cwd, "/")) {
 		int fd = -1;
 
 		IGNORE(path_make_dirs(init->root, cwd, 0755, &fd));

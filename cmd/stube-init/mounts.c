@@ -321,9 +321,10 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 {
 	const char *path = plan_string(init->plan, m->destination);
 	auto_close int destination = -1;
-	struct stat st;
+	bool directory = m->kind == PLAN_MOUNT_FS; /* as every file system's root */
+	struct stat st = { 0 };
 
-	if (fstat(tree, &st) < 0)
+	if (!directory && fstat(tree, &st) < 0)
 		return err_errno("check source");
 	if (m->flags & PLAN_MOUNT_LABEL)
 		TRY(set_label(init->plan, tree));
@@ -336,7 +337,7 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 	else if (!existed && (m->flags & PLAN_MOUNT_PLACE_LINK))
 		TRY(link_open(init->root, path, &destination));
 	else if (!existed)
-		TRY(destination_open(init->root, path, S_ISDIR(st.st_mode), &destination));
+		TRY(destination_open(init->root, path, directory || S_ISDIR(st.st_mode), &destination));
 	TRY(check_place(m, tree, destination));
 	if (existed)
 		TRY(cover(m, tree, destination));
@@ -344,7 +345,7 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 		TRY(set_attributes(tree, 0, m->set & MOUNT_ATTR_RDONLY, 0, 0));
 	TRY(set_attributes(tree, AT_RECURSIVE, m->set_all, m->clear_all, 0));
 	if (k_move_mount(tree, destination) < 0)
-		return attach_error(destination, S_ISDIR(st.st_mode));
+		return attach_error(destination, directory || S_ISDIR(st.st_mode));
 	/* Propagation only once it is attached: a detached mount cannot be shared. */
 	return set_attributes(tree, m->propagation & MS_REC ? AT_RECURSIVE : 0, 0, 0,
 			      m->propagation & ~(uint64_t)MS_REC);
