@@ -90,6 +90,20 @@ static void remove_parents(int root_fd, char *path, unsigned count)
 	}
 }
 
+bool cgroup_remove_empty(struct cgroup *cg)
+{
+	auto_free char *path = strdup(cg->path);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	/* There are no links in a hierarchy, and nobody moves directories: the whole path will do. */
+	if (cg->made == 0 || !slash || unlinkat(cg->root_fd, path + 1, AT_REMOVEDIR) < 0)
+		return false;
+	fd_clear(&cg->fd);
+	path[slash - path] = '\0';
+	remove_parents(cg->root_fd, path, cg->made - 1);
+	return true;
+}
+
 err *cgroup_remove(struct cgroup *cg)
 {
 	auto_free char *path = strdup(cg->path);

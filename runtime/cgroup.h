@@ -128,6 +128,10 @@ err *cgroup_processes(const struct cgroup *cg, struct arena *arena, pid_t **ret,
  * cgroup.events, not by sleeping. */
 err *cgroup_wait_empty(const struct cgroup *cg, int timeout_ms) MUST_CHECK;
 
+/* The short way, with one system call, where nothing is left: false when it is busy, has children, is not
+ * ours, or whatever else needs the two below. */
+bool cgroup_remove_empty(struct cgroup *cg) MUST_CHECK;
+
 /* Remove the directory with its children cgroups, and those parents that are ours and empty. Waits up to
  * 5 s for processes that are ending; EBUSY when some stay. A missing directory is fine; a directory that
  * was there before the container (made 0) stays. cg->fd is closed. */

@@ -87,6 +87,8 @@ static err *end_cgroup(struct container *c)
 	/* With a pid namespace of its own everybody is gone with init, and who is in the cgroup now was never
 	 * the container's: it may be another one, of another --root, with the same path. Else those that init
 	 * left. */
+	if (c->record.own_pid_namespace && cgroup_remove_empty(&cg))
+		return NULL;
 	if (!c->record.own_pid_namespace)
 		TRY(cgroup_kill(&cg));
 	return cgroup_remove(&cg);
