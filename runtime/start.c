@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -422,6 +424,48 @@ static err *send_listener(const struct oci_config *config, const struct state_re
 	return fd_send(sock, text.data, text.len, &listener, 1);
 }
 
+/* The socket is closed: by the exec, or because the process ended before it? The program's file is set
+ * before descriptors are closed, and a process that ends loses it before them (begin_new_exec(), do_exit()):
+ * where there is one, it is the program's. Else the process has ended or may not be looked at: then
+ * its name tells, which the exec sets last. */
+static err *check_executed(pid_t pid)
+{
+	char path[32], link[16], name[32];
+	siginfo_t info = { 0 };
+
+	snprintf(path, sizeof path, "/proc/%d/exe", pid);
+	if (readlink(path, link, sizeof link) > 0)
+		return NULL;
+	auto_close int pidfd = k_pidfd_open(pid);
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	for (bool ended = false;; ended = pidfd < 0 || poll(&end, 1, 1) != 0) {
+		auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
+
+		/* Gone already, so it cannot be known: its caller has the status. */
+		if (n <= 0)
+			return NULL;
+		name[n] = '\0';
+		if (!str_equal(name, STEP_INIT_NAME "\n"))
+			return NULL;
+		if (ended)
+			break;
+	}
+	/* Only of a child of ours, which `start` does not have. */
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid ||
+	    info.si_code == CLD_EXITED)
+		return err_new(ECHILD, "execute program: the process ended before it");
+	return err_new(ECHILD, "execute program: the process was killed before it by signal %d", info.si_status);
+}
+
+static err *executed(pid_t pid, const struct oci_config *config)
+{
+	err *e = check_executed(pid);
+
+	return e && config->linux.seccomp ? err_hint(e, "linux.seccomp has to allow execve(2).") : e;
+}
+
 err *start_wait_exec(struct walk *w, const struct oci_config *config, const struct state_record *record,
 		     pid_t pid)
 {
@@ -430,13 +474,13 @@ err *start_wait_exec(struct walk *w, const struct oci_config *config, const stru
 
 	TRY(walk_wait_exec(w, &listener));
 	if (listener < 0)
-		return NULL;
+		return executed(pid, config);
 	TRY(err_wrap(send_listener(config, record, pid, listener),
 		     config->linux.seccomp->listener_path ? "linux.seccomp.listenerPath"
 							  : "annotations." OCI_SECCOMP_RECEIVER));
 	err *e = walk_wait_exec(w, &second);
 	fd_close(second);
-	return e;
+	return e ? e : executed(pid, config);
 }
 
 static err *finish(struct arena *arena, struct walk *w, const struct oci_config *config,

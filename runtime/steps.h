@@ -67,7 +67,11 @@ err *walk_steps(struct walk *w, const struct step *table, size_t from) MUST_CHEC
 err *walk_give_turn(int sock, size_t next) MUST_CHECK;
 err *walk_take_turn(struct walk *w, const char *what, size_t next) MUST_CHECK;
 
-/* PARENT: wait until the child's socket closes, which its successful exec does; or its error. When the
+/* What stube-init calls itself (prctl(2), PR_SET_NAME): until its exec, and when it ends without one. */
+#define STEP_INIT_NAME "stube-init:exec"
+
+/* PARENT: wait until the child's socket closes, which its successful exec does, and its end as well
+ * (start_wait_exec() tells them apart); or its error. When the
  * seccomp filter has a listener it comes first, once: *ret_listener is set, wait again. */
 err *walk_wait_exec(struct walk *w, int *ret_listener) MUST_CHECK;
 err *walk_send_listener(int sock, int listener_fd) MUST_CHECK;

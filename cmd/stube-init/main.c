@@ -144,6 +144,7 @@ int main(int argc, char **argv)
 	/* Processes of the container, or of others in the same pid namespace, must not trace us:
 	 * CVE-2016-9962. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_NAME, STEP_INIT_NAME, 0, 0, 0);
 	/* Hooks must not inherit anything; the program's own descriptors are opened again at its exec. */
 	(void)k_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	/* A program expects the defaults; what its starter ignored would stay ignored over each exec. */
