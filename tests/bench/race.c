@@ -29,7 +29,7 @@ enum { CASE, PEER, VIEW, SETUP, COMMAND, TEARDOWN };
 
 struct contestant {
 	char *fields[FIELDS];
-	double cpu[ROUNDS_MAX], wall[ROUNDS_MAX], rss[ROUNDS_MAX];
+	double *cpu, *wall, *rss; /* of each round; as small as they can be: what we use counts for our children */
 	int rounds;
 	int out; /* left the race */
 };
@@ -147,7 +147,7 @@ static double median(double *values, int n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-static int read_spec(void)
+static int read_spec(int rounds)
 {
 	char line[8192];
 
@@ -157,6 +157,9 @@ static int read_spec(void)
 		line[strcspn(line, "\n")] = '\0';
 		if (!*line || *line == '#')
 			continue;
+		contestants[count].cpu = calloc(3 * (size_t)rounds, sizeof(double));
+		contestants[count].wall = contestants[count].cpu + rounds;
+		contestants[count].rss = contestants[count].wall + rounds;
 		for (int i = 0; i < FIELDS; i++) {
 			char *field = strsep(&p, "|");
 
@@ -218,7 +221,7 @@ int main(int argc, char **argv)
 
 	if (argc != 3 || rounds < 1 || rounds > ROUNDS_MAX)
 		return fprintf(stderr, "usage: race ROUNDS OUTPUT.json < SPEC\n"), 2;
-	if (read_spec())
+	if (read_spec(rounds))
 		return 2;
 	for (int round = 0; round < rounds; round++)
 		for (int i = 0; i < count; i++)

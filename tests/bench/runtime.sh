@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # make bench-runtime: stube-runtime beside crun, runc and the kernel's floor, alternating in one run.
-# View v2: a private mount namespace in which /sys/fs/cgroup is the v2 hierarchy.
+# View v2: a private mount namespace in which /sys/fs/cgroup is the v2 hierarchy, and what stands for /run is a
+# tmpfs, as on a host that systemd has booted. Figures of one run may be compared with each other only.
+# ROUNDS=N (100); PEERS="name=/path ..." adds runtimes.
 set -eu
 cd "$(dirname "$0")/../.."
-rounds=${ROUNDS:-40}
+rounds=${ROUNDS:-100}
 if [ "${BENCH_INSIDE:-}" != 1 ]; then
 	BENCH_INSIDE=1 exec unshare -m --propagation private "$0" "$@"
 fi
 [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 
 top=$(mktemp -d /run/stube-bench-XXXXXX)
-trap 'rm -rf "$top"' EXIT
+trap 'umount -l "$top"; rmdir "$top"' EXIT
+mount -t tmpfs -o mode=755 tmpfs "$top"
 build=build/bench
-mkdir -p "$build" "$top/rootfs" "$top/state"
-cc=${CC:-gcc}
-for p in race floor payload; do "$cc" -O2 -D_GNU_SOURCE -Wno-unused-result -static -o "$build/$p" "tests/bench/$p.c"; done
+tests/bench/build.sh
+mkdir -p "$top/rootfs" "$top/state"
 cp "$build/payload" "$top/rootfs/payload"
 mkdir -p "$top/rootfs"/{proc,sys,dev}
 
@@ -49,19 +51,32 @@ peers() {
 	for p in ${PEERS:-}; do echo "${p%%=*} ${p#*=}"; done
 }
 
+# runc has no way to leave cgroups alone: with --rootless=true it only forgives what it may not do.
+peers | grep -q '^runc ' && echo 'runtime.sh: run-nocgroup runc: left out: runc always makes a cgroup' >&2
+
+# The filter itself, which the floor loads ready-made: the end of the cache's file (runtime/seccomp-cache.c).
+if [ -d "$top/seccomp" ]; then
+	build/bin/stube-runtime --root "$top/state/stube" run -b "$top/seccomp" bench-filter
+	cached=$(echo "$top"/state/stube/.cache/seccomp/*)
+	tail -c "$(od -An -tu4 -j12 -N4 "$cached" | tr -d ' ')" "$cached" > "$top/filter"
+fi
+
 spec() {
-	echo "run-nocgroup|floor|v2||$build/floor $top/rootfs|"
-	echo "run|floor|v2||$build/floor $top/rootfs /sys/fs/cgroup/stube-bench-floor-%i|"
+	local floor="$build/floor $top/rootfs" cgroup=/sys/fs/cgroup/stube-bench-floor-%i
+	echo "run-nocgroup|floor|v2||$floor|"
+	echo "run|floor|v2||$floor $cgroup|"
+	[ -e "$top/filter" ] && echo "run-seccomp|floor|v2||$floor $cgroup $top/filter|"
 	peers | while read -r name path; do
 		r="$path --root $top/state/$name"
 		id="bench-$name-%i"
 		sleep="-b $top/sleep $id"
-		nocgroup=
-		[ "$name" = stube ] && nocgroup="--cgroup-manager disabled"
-		[ "$name" = crun ] && nocgroup="--cgroup-manager disabled"
-		[ -n "$nocgroup" ] && echo "run-nocgroup|$name|v2||$r $nocgroup run -b $top/nocgroup $id|$r delete -f $id"
+		[ "$name" = runc ] || echo "run-nocgroup|$name|v2||$r --cgroup-manager disabled run -b $top/nocgroup $id|$r delete -f $id"
 		echo "run|$name|v2||$r run -b $top/plain $id|$r delete -f $id"
-		[ -d "$top/seccomp" ] && echo "run-seccomp|$name|v2||$r run -b $top/seccomp $id|$r delete -f $id"
+		if [ -d "$top/seccomp" ]; then
+			echo "run-seccomp|$name|v2||$r run -b $top/seccomp $id|$r delete -f $id"
+			miss="$path --root $top/state/miss-$name"
+			echo "run-seccomp-miss|$name|v2|rm -rf $top/state/miss-$name|$miss run -b $top/seccomp $id|$miss delete -f $id"
+		fi
 		echo "create|$name|v2||$r create $sleep|$r delete -f $id"
 		echo "start|$name|v2|$r create $sleep|$r start $id|$r delete -f $id"
 		echo "state|$name|v2|$r create $sleep|$r state $id|$r delete -f $id"
@@ -69,7 +84,32 @@ spec() {
 		echo "delete|$name|v2|$r create $sleep|$r delete -f $id|"
 	done
 }
+uptime
 spec | "$build/race" "$rounds" "$build/runtime.json"
+load=$(uptime | sed 's/.*load average: //')
+echo "load average at the end: $load"
+
+# System calls of each case and peer, once, all processes counted. A line of the table as `race` prints them.
+count_calls() {
+	spec | sed 's/%i/calls/g' | while IFS='|' read -r case peer view setup command teardown; do
+		sh -c "$setup" > /dev/null 2>&1 < /dev/null || continue
+		rm -f "$top/calls"
+		# What create leaves behind is traced as well, until the teardown ends it. Words, as race splits them.
+		# shellcheck disable=SC2086
+		strace -f -c -U calls,name -o "$top/calls" $command > /dev/null 2>&1 < /dev/null &
+		tracer=$!
+		if [ "$case" = create ]; then
+			for _ in {1..100}; do sh -c "${teardown/delete -f/state}" > /dev/null 2>&1 && break; sleep 0.1; done
+			sh -c "$teardown" > /dev/null 2>&1 < /dev/null
+		fi
+		wait "$tracer" && [ -s "$top/calls" ] &&
+			printf '%-22s %-10s %-6s %10d calls\n' "calls-$case" "$peer" "$view" \
+				"$(awk '$2 == "total" { print $1 }' "$top/calls")"
+		sh -c "$teardown" > /dev/null 2>&1 < /dev/null
+	done
+}
+: > "$top/calls-table"
+if command -v strace > /dev/null; then count_calls | tee "$top/calls-table"; fi
 
 # Memory of a created container's first process: private and proportional, in KiB.
 memory_init() {
@@ -83,9 +123,12 @@ memory_init() {
 }
 memory_init | tee "$top/memory"
 # The JSON gets the memory rows too: the largest process of a run, and the created init.
-jq --rawfile m "$top/memory" '
+jq --rawfile m "$top/memory" --rawfile calls "$top/calls-table" --arg load "$load" '
 	.rows += [(.rows[] | select(.case == "run") | {case: "memory-run", view, unit: "KiB", better: "lower"} + .rss_kib)]
 	| .rows += [{case: "memory-init", view: "v2", unit: "KiB", better: "lower"}
 		+ ($m | split("\n") | map(select(. != "") | [splits(" +")] | {(.[1]): (.[3] | tonumber)}) | add)]
+	| .rows += [$calls | split("\n") | map(select(. != "") | [splits(" +")]) | group_by(.[0])[]
+		| {case: .[0][0], view: .[0][2], unit: "calls", better: "lower"} + (map({(.[1]): (.[3] | tonumber)}) | add)]
+	| .load = $load
 	' "$build/runtime.json" > "$build/runtime.tmp" && mv "$build/runtime.tmp" "$build/runtime.json"
 echo "written: $build/runtime.json"
