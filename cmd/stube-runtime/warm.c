@@ -16,10 +16,10 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PAGE = 4096, STACK = 48 * 1024 };
+enum { PAGE = 4096, STACK = 32 * 1024, PIECE = 24 * 1024 };
 
-/* Set by the linker: the image's begin, the end of what the file holds, the end of all. */
-extern char __executable_start[], edata[], end[];
+/* Set by the linker: the image's begin, and the end of what the file holds. */
+extern char __executable_start[], edata[];
 
 static void populate(uintptr_t from, uintptr_t to, int advice)
 {
@@ -30,12 +30,12 @@ static void populate(uintptr_t from, uintptr_t to, int advice)
 
 void warm(void)
 {
-	/* For a command's arena, and for one or two below it. */
-	static alignas(max_align_t) char memory[3 * 24 * 1024];
+	/* For a command's arena, and for one or two below it, which are seldom needed. */
+	static alignas(PAGE) char memory[3 * PIECE];
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
 	populate(here - STACK, here, MADV_POPULATE_WRITE);
-	populate((uintptr_t)edata, (uintptr_t)end, MADV_POPULATE_WRITE);
+	populate((uintptr_t)memory + 2 * PIECE, (uintptr_t)memory + 3 * PIECE, MADV_POPULATE_WRITE);
 	populate((uintptr_t)__executable_start, (uintptr_t)edata, MADV_POPULATE_READ);
-	arena_lend(memory, sizeof memory, sizeof memory / 3);
+	arena_lend(memory, sizeof memory, PIECE); /* the last piece is the first to go */
 }
