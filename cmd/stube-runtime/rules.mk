@@ -8,11 +8,16 @@ RUNTIME_SRC := $(wildcard cmd/stube-runtime/*.c cmd/stube-runtime/musl/*.c) \
                $(foreach m,$(call links,stube-runtime),$(wildcard $(m)/*.c))
 RUNTIME_OBJ := $(RUNTIME_SRC:%.c=build/init/%.o)
 
-$(BIN)/stube-runtime: $(RUNTIME_OBJ) $(O)/version.o
+# libseccomp with memory of its own (cmd/stube-runtime/musl/pool.c).
+build/init/libseccomp.a: cmd/stube-runtime/rules.mk
+	@mkdir -p $(@D)
+	$(Q)objcopy $(foreach f,malloc calloc realloc strdup free,--redefine-sym $(f)=pool_$(f)) \
+	  $$(pkg-config --variable=libdir libseccomp)/libseccomp.a $@
+
+$(BIN)/stube-runtime: $(RUNTIME_OBJ) $(O)/version.o build/init/libseccomp.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)gcc $(MUSL_LINK) -o $@ $^ $$(pkg-config --variable=libdir yajl)/libyajl_s.a \
-	  $$(pkg-config --variable=libdir libseccomp)/libseccomp.a
+	$(Q)gcc $(MUSL_LINK) -o $@ $^ $$(pkg-config --variable=libdir yajl)/libyajl_s.a
 build/init/cmd/stube-runtime/init-image.o: $(INIT)
 -include $(RUNTIME_OBJ:.o=.d)
 else
