@@ -276,7 +276,8 @@ err *container_save_config(struct container *c, const char *text, size_t len)
 
 	if (fd < 0)
 		return err_errno("create '%s' of container '%s'", STATE_CONFIG_NAME, c->record.id);
-	return err_wrap(fd_write_all(fd, text, len), "'%s' of container '%s'", STATE_CONFIG_NAME, c->record.id);
+	return err_wrap(fd_write_all(fd, text, len), "'%s' of container '%s'", STATE_CONFIG_NAME,
+			c->record.id);
 }
 
 err *container_load_config(struct container *c, struct str *out)

@@ -89,7 +89,8 @@ static inline pid_t k_clone3_run(struct clone_args *args, void (*run)(void *), v
 			 "ud2\n"
 			 "1:"
 			 : "=a"(rc)
-			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof *args), [run] "r"(run), [data] "r"(data)
+			 : "0"((long)SYS_clone3), "D"(args),
+			   "S"(sizeof *args), [run] "r"(run), [data] "r"(data)
 			 : "rcx", "r11", "memory", "cc");
 #elif defined(__aarch64__)
 	register long number __asm__("x8") = SYS_clone3;

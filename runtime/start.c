@@ -456,7 +456,8 @@ static err *check_executed(pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid ||
 	    info.si_code == CLD_EXITED)
 		return err_new(ECHILD, "execute program: the process ended before it");
-	return err_new(ECHILD, "execute program: the process was killed before it by signal %d", info.si_status);
+	return err_new(ECHILD, "execute program: the process was killed before it by signal %d",
+		       info.si_status);
 }
 
 static err *executed(pid_t pid, const struct oci_config *config)

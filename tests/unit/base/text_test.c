@@ -214,6 +214,39 @@ static void test_text_from_outside_steers_no_terminal(void **state)
 	}
 }
 
+/* The last one: what is lent stays lent to this process. */
+static void test_lent_memory_serves_arenas_again_and_again_zeroed(void **state)
+{
+	(void)state;
+	static _Alignas(max_align_t) unsigned char lent[2 * 512];
+	const unsigned char *end = lent + sizeof lent;
+
+	arena_lend(lent, sizeof lent, 512);
+	for (int round = 0; round < 3; round++) {
+		struct arena *a = NULL, *b = NULL, *c = NULL;
+		unsigned char *in_a, *in_b, *in_c, *large;
+
+		assert_ok(arena_new(1 << 20, &a));
+		assert_ok(arena_new(1 << 20, &b));
+		assert_ok(arena_new(1 << 20, &c));
+		assert_non_null(in_a = arena_alloc(a, 100));
+		assert_non_null(in_b = arena_alloc(b, 100));
+		assert_non_null(in_c = arena_alloc(c, 100));
+		assert_non_null(large = arena_alloc(a, 5000));
+		/* Two have a piece each; the third, and what is too large, have memory of their own. */
+		assert_true(in_a >= lent && in_a < end && in_b >= lent && in_b < end);
+		assert_false((in_c >= lent && in_c < end) || (large >= lent && large < end));
+		assert_true(in_a + 100 <= in_b || in_b + 100 <= in_a);
+		for (int i = 0; i < 100; i++)
+			assert_int_equal(in_a[i] | in_b[i] | in_c[i], 0);
+		memset(in_a, 0xff, 100);
+		memset(in_b, 0xff, 100);
+		arena_free(c);
+		arena_free(a);
+		arena_free(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_environment_replaces_by_whole_name),
 		cmocka_unit_test(test_arena_gives_zeroed_aligned_memory),
 		cmocka_unit_test(test_arena_ceiling_is_an_error_that_names_it),
+		cmocka_unit_test(test_lent_memory_serves_arenas_again_and_again_zeroed),
 	};
 
 	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);

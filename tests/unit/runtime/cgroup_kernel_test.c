@@ -248,6 +248,23 @@ static void test_children_that_the_container_made_are_removed_with_it(void **sta
 	assert_false(exists(cg.path + 1));
 }
 
+static void test_the_short_way_removes_what_is_empty_and_nothing_else(void **state)
+{
+	(void)state;
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+
+	make(&cg, NULL);
+	assert_int_equal(mkdirat(cg.fd, "inner", 0755), 0);
+	assert_false(cgroup_remove_empty(&cg));
+	assert_true(exists(cg.path + 1));
+	assert_int_equal(unlinkat(cg.fd, "inner", AT_REMOVEDIR), 0);
+	assert_true(cgroup_remove_empty(&cg));
+	assert_false(exists(cg.path + 1));
+	/* The parent, ours as well, has gone with it. */
+	*strrchr(cg.path + 1, '/') = '\0';
+	assert_false(exists(cg.path + 1));
+}
+
 static void test_removal_waits_for_processes_that_are_ending(void **state)
 {
 	(void)state;
@@ -336,6 +353,7 @@ int main(void)
 		KERNEL_TEST(test_kill_reaches_children_and_the_frozen),
 		KERNEL_TEST(test_a_signal_reaches_every_process_and_leaves_the_container_thawed),
 		KERNEL_TEST(test_children_that_the_container_made_are_removed_with_it),
+		KERNEL_TEST(test_the_short_way_removes_what_is_empty_and_nothing_else),
 		KERNEL_TEST(test_removal_waits_for_processes_that_are_ending),
 		KERNEL_TEST(test_a_limit_on_huge_pages_reaches_the_kernel),
 		KERNEL_TEST(test_device_rules_are_enforced_by_the_kernel),
