@@ -5,6 +5,7 @@
  * What happens at the container's end is the kernel's doing, as the specification wants: a physical device
  * goes back to the machine's first namespace, a virtual one ends with the container's. */
 #pragma once
+#include <sys/types.h>
 #include "base/arena.h"
 #include "base/err.h"
 #include "oci/config.h"

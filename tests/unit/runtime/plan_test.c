@@ -223,6 +223,8 @@ static void test_the_mount_label_is_an_option_of_new_file_systems(void **state)
 		assert_ok(arena_new(1 << 20, &arena));
 		source.arena = arena;
 		fill(&b);
+		/* As where SELinux is on. */
+		b.plan.mount_label = plan_add_text(&b, config.linux.mount_label);
 		assert_ok(plan_mounts(&b, &source));
 		const struct plan *p = finished(&b);
 		const struct plan_mount *m = plan_items(p, p->mounts);
