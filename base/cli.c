@@ -193,8 +193,9 @@ static err *parse_long(struct parse *p, const char *word)
 	if (o->kind == CLI_OPTIONAL)
 		return store(o, value ? value : "", p->args);
 	if (cli_takes_argument(o) && !value) {
+		/* In these words podman recognises which options a runtime has. */
 		if (!*p->argv)
-			return err_new(EINVAL, "--%s: needs %s", o->long_name, o->argument);
+			return err_new(EINVAL, "--%s: requires an argument, %s", o->long_name, o->argument);
 		value = *p->argv++;
 	}
 	return store(o, value, p->args);
@@ -217,7 +218,7 @@ static err *parse_short(struct parse *p, const char *word)
 		}
 		const char *value = c[1] ? c + 1 : *p->argv ? *p->argv++ : NULL;
 		if (!value)
-			return err_new(EINVAL, "-%c: needs %s", *c, o->argument);
+			return err_new(EINVAL, "-%c: requires an argument, %s", *c, o->argument);
 		return store(o, value, p->args);
 	}
 	return NULL;
