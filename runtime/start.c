@@ -107,15 +107,21 @@ static err *row_hooks_runtime(void *data)
 				   STATE_CREATING);
 }
 
-static err *row_record(void *data)
+err *start_record(struct start *s)
 {
-	struct start *s = data;
-
+	s->container.record.pid = s->pid;
 	TRY(state_start_time(s->pid, &s->container.record.start_time));
 	TRY(state_boot_id(s->arena, &s->container.record.boot_id));
 	s->container.record.creator = 0;
 	s->container.record.creator_start_time = 0;
-	TRY(container_save(&s->container));
+	return container_save(&s->container);
+}
+
+static err *row_record(void *data)
+{
+	struct start *s = data;
+
+	TRY(start_record(s));
 	TRY(start_write_pid_file(s->request->pid_file, s->pid));
 	return start_send_pidfd(s, "standard");
 }
@@ -134,6 +140,24 @@ static err *(*const rows[STEP_COUNT])(void *) = {
 
 /* ---- create ---- */
 
+/* The runtime's own standard descriptors, which become the container's: a checkpoint must know its pipes
+ * later. */
+static err *name_descriptors(struct start *s, struct strings *ret)
+{
+	TRY_ALLOC(s->arena, ret->items, arena_array(s->arena, 3, sizeof *ret->items));
+	for (int fd = 0; fd < 3; fd++) {
+		char path[32], link[64] = "";
+
+		snprintf(path, sizeof path, "self/fd/%d", fd);
+		ssize_t n = readlinkat(s->proc_fd, path, link, sizeof link - 1);
+		bool pipe = n > 0 && str_starts_with(link, "pipe:");
+		TRY_ALLOC(s->arena, ret->items[fd], arena_strdup(s->arena, pipe ? link : ""));
+		if (pipe)
+			ret->count = 3;
+	}
+	return NULL;
+}
+
 static err *fill_record(struct start *s)
 {
 	const struct start_request *r = s->request;
@@ -149,6 +173,9 @@ static err *fill_record(struct start *s)
 	int creator = getpid();
 	uint64_t creator_start_time = 0;
 	TRY(state_start_time(creator, &creator_start_time));
+	struct strings descriptors = { 0 };
+	if (!s->process->terminal)
+		TRY(name_descriptors(s, &descriptors));
 	*record = (struct state_record){
 		.version = STATE_VERSION,
 		.id = r->id,
@@ -165,6 +192,7 @@ static err *fill_record(struct start *s)
 			(s->namespaces.clone_flags | (uint64_t)s->namespaces.unshare_flags) & CLONE_NEWPID,
 		.poststop = r->config->hooks.poststop.count > 0,
 		.annotations = r->config->annotations,
+		.descriptors = descriptors,
 	};
 	return NULL;
 }
@@ -328,6 +356,20 @@ static err *plan_notify(struct start *s)
 	return copy->wait ? NULL : notify_open(s->container.dir_fd, copy->notify_host, &s->notify);
 }
 
+err *start_prepare(struct start *s)
+{
+	const struct start_request *r = s->request;
+
+	TRY(container_create(s->arena, r->root, r->id, &s->container));
+	TRY(plan_notify(s));
+	TRY(plan_cgroup(s));
+	TRY(fill_record(s));
+	TRY(container_save(&s->container));
+	TRY(container_save_config(&s->container, r->config_text, r->config_len));
+	TRY(make_cgroup(s));
+	return make_resctrl(s);
+}
+
 static err *create(struct start *s)
 {
 	const struct start_request *r = s->request;
@@ -339,14 +381,7 @@ static err *create(struct start *s)
 	plan_builder_init(&s->plan);
 	TRY(namespaces_plan(r->config, &s->namespaces));
 	TRY(plan_open_proc(&s->proc_fd));
-	TRY(container_create(s->arena, r->root, r->id, &s->container));
-	TRY(plan_notify(s));
-	TRY(plan_cgroup(s));
-	TRY(fill_record(s));
-	TRY(container_save(&s->container));
-	TRY(container_save_config(&s->container, r->config_text, r->config_len));
-	TRY(make_cgroup(s));
-	TRY(make_resctrl(s));
+	TRY(start_prepare(s));
 	TRY(build_plan(s));
 	TRY(plan_waiting(s));
 	TRY(start_image(s));
@@ -360,7 +395,7 @@ static err *create(struct start *s)
 }
 
 /* Backwards through what was made; a failure on the way changes nothing about the first error. */
-static void undo(struct start *s)
+void start_undo(struct start *s)
 {
 	net_devices_return(&s->net_devices);
 	start_kill(s);
@@ -390,7 +425,7 @@ err *start_create(struct arena *arena, const struct start_request *r, struct sta
 
 	e = explain(s, e);
 	if (e)
-		undo(s);
+		start_undo(s);
 	return e;
 }
 
@@ -514,7 +549,7 @@ err *start_go(struct start *s)
 
 	e = explain(s, e);
 	if (e)
-		undo(s);
+		start_undo(s);
 	return e;
 }
 

@@ -89,6 +89,18 @@ err *start_end(struct start *s) MUST_CHECK;
 err *start_container(struct arena *arena, const char *root, const char *id, const char *notify_host,
 		     struct notify *notify) MUST_CHECK;
 
+/* ---- shared with runtime/restore.c ---- */
+
+/* The container's directory, record in phase "creating", configuration and cgroup with limits and device
+ * rules; s->process, namespaces and proc_fd are set before. */
+err *start_prepare(struct start *s) MUST_CHECK;
+
+/* The record once s->pid is the container's init. */
+err *start_record(struct start *s) MUST_CHECK;
+
+/* Take back what start_prepare() made, and end s->pid. */
+void start_undo(struct start *s);
+
 /* ---- shared with runtime/join.c (exec) ---- */
 
 /* Sealed image of stube-init, unreadable for other users: nobody inside can open or trace it. */

@@ -79,6 +79,7 @@ static const struct field record_fields[] = {
 	FIELD(struct state_record, "ownPidNamespace", own_pid_namespace, t_bool,       REQUIRED, NULL),
 	FIELD(struct state_record, "poststop",        poststop,          t_bool,       0,        NULL),
 	FIELD(struct state_record, "annotations",     annotations,       t_string_map, 0,        NULL),
+	FIELD(struct state_record, "descriptors",     descriptors,       t_strings,    0,        NULL),
 	{0}
 };
 static const struct type t_record = OBJECT_STRICT("state of a container", struct state_record, record_fields);

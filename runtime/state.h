@@ -54,6 +54,7 @@ struct state_record {
 	bool own_pid_namespace;  /* its end ends every process of the container */
 	bool poststop;           /* config.json has poststop hooks: delete reads it only then */
 	struct string_map annotations;
+	struct strings descriptors; /* pipes at create: "pipe:[123]" or "" for each of 0, 1, 2; or none */
 };
 
 /* An id: letters, digits and _+-. ; a leading dot is reserved for what else lies in ROOT. EINVAL. */
