@@ -19,7 +19,7 @@ static const struct cli_option global_options[] = {
 	OPT(0,   "cgroup-manager", CLI_CHOICE, cgroup_manager, "cgroupfs|systemd|disabled",    "who makes the container's cgroup"),
 	OPT(0,   "systemd-cgroup", CLI_FLAG,   systemd_cgroup, NULL,                           "the same as --cgroup-manager=systemd"),
 	OPT(0,   "rootless",       CLI_CHOICE, rootless,       "true|false|auto",              "whether to expect the rights of an ordinary user"),
-	OPT_HIDDEN(0, "criu",      CLI_STRING, criu,           "PATH",                         "accepted, without effect"),
+	OPT(0,   "criu",           CLI_STRING, criu,           "PATH",                         "the program of checkpoint and restore (default: criu in PATH)"),
 	{0}
 };
 /* clang-format on */
@@ -28,7 +28,7 @@ static const struct cli_option global_options[] = {
 static const struct cli_command *const commands[] = {
 	&cmd_create, &cmd_start, &cmd_run, &cmd_exec, &cmd_state, &cmd_list, &cmd_kill, &cmd_delete,
 	&cmd_ps, &cmd_pause, &cmd_resume, &cmd_update, &cmd_events, &cmd_mounts, &cmd_spec,
-	&cmd_features, NULL,
+	&cmd_features, &cmd_checkpoint, &cmd_restore, NULL,
 };
 
 /* "NAME version X", then "spec: X", as tools parse them; under the name it was called by, because some

@@ -58,6 +58,7 @@ extern const struct cli_command cmd_create, cmd_run, cmd_start, cmd_exec;
 extern const struct cli_command cmd_state, cmd_list, cmd_kill, cmd_delete, cmd_ps, cmd_pause, cmd_resume;
 extern const struct cli_command cmd_spec, cmd_features;
 extern const struct cli_command cmd_update, cmd_events, cmd_mounts;
+extern const struct cli_command cmd_checkpoint, cmd_restore;
 
 /* Touch what every command will, at the lowest price; first thing in main(). */
 void warm(void);
