@@ -249,6 +249,27 @@ static err *run_criu(struct restore *r)
 	return r->restored ? NULL : err_new(EPROTO, "criu did not say which process it restored");
 }
 
+/* CRIU opens some images as root of the new user namespace: its group must get into the directory, nobody
+ * else. */
+static err *let_in(const struct start *s, int image_fd)
+{
+	const struct oci_id_mappings *gids = &s->request->config->linux.gid_mappings;
+	struct stat st;
+
+	if (!(s->namespaces.plan_flags & PLAN_NEW_USER))
+		return NULL;
+	if (fstat(image_fd, &st) < 0)
+		return err_errno("--image-path");
+	for (size_t i = 0; i < gids->count && !(st.st_mode & S_IXOTH); i++) {
+		if (gids->items[i].container_id != 0)
+			continue;
+		if (fchown(image_fd, (uid_t)-1, gids->items[i].host_id) < 0 ||
+		    fchmod(image_fd, (st.st_mode & 0700) | S_IXGRP) < 0)
+			return err_errno("--image-path: let the container's root in");
+	}
+	return NULL;
+}
+
 /* ---- the container ---- */
 
 static err *check_terminal(const struct start_request *r)
@@ -274,6 +295,7 @@ static err *restore(struct start *s, const struct criu_options *o)
 	s->process = r->config->process;
 	TRY(namespaces_plan(r->config, &s->namespaces));
 	TRY(plan_open_proc(&s->proc_fd));
+	TRY(let_in(s, work.image_fd));
 	TRY(start_prepare(s));
 	TRY(run_criu(&job));
 	/* The mount on it was in criu's namespace. */
