@@ -194,18 +194,6 @@ status_of() {
 	done
 }
 
-@test "a user namespace comes back with its id maps and devices" {
-	rt_bundle b "$(rt_sh "$COUNT") | $RT_USERNS"
-	chmod 755 "$T"
-	run_detached
-	rt checkpoint --image-path "$T/images" "$ID"
-	rt restore -d -b "$T/b" --image-path "$T/images" "$ID" > /dev/null 2>&1 < /dev/null
-	wait_above "$(count)"
-	pid=$(rt_pid "$ID")
-	[ "$(awk '{print $1, $2, $3}' "/proc/$pid/uid_map")" = "0 100000 65536" ]
-	[ "$(rt exec "$ID" sh -c 'echo x > /dev/null; head -c 3 /dev/zero | wc -c')" = 3 ]
-}
-
 @test "limits and device rules are those of the new cgroup" {
 	grep -qw pids "$CGROUP/cgroup.controllers" || skip "the cgroup v2 hierarchy of this host has no controller pids"
 	rt_bundle b "$(rt_sh "$COUNT") | .linux.cgroupsPath = \"/$ID/one\" | .linux.resources = {pids: {limit: 50}, devices: [{allow: false, access: \"rwm\"}]}"
