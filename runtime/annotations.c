@@ -7,6 +7,7 @@
 /* clang-format off */
 const struct annotation annotations[] = {
 	{ OCI_LANDLOCK_ANNOTATION,       ANNOTATION_EFFECT,  "restricts the container by Landlock (docs/landlock.md)" },
+	{ ANNOTATION_CRIU_CONFIG,        ANNOTATION_EFFECT,  "a file with options of CRIU for checkpoint and restore; empty: none" },
 	{ ANNOTATION_KEEP_GROUPS,        ANNOTATION_EFFECT,  "\"1\": the process keeps the caller's supplementary groups" },
 	{ ANNOTATION_FAIL_UNKNOWN,       ANNOTATION_EFFECT,  "\"1\": a system call of the profile that is not known is an error, not a warning" },
 	{ OCI_SECCOMP_RECEIVER,          ANNOTATION_EFFECT,  "the socket that gets the seccomp listener where linux.seccomp.listenerPath is not given" },

@@ -19,6 +19,7 @@ extern const struct annotation annotations[];
 /* ENOTSUP for the first that is refused: "annotations.NAME: WHY". */
 err *annotations_check(const struct string_map *map) MUST_CHECK;
 
+#define ANNOTATION_CRIU_CONFIG    "org.criu.config"
 #define ANNOTATION_KEEP_GROUPS    "run.oci.keep_original_groups"
 #define ANNOTATION_FAIL_UNKNOWN   "run.oci.seccomp_fail_unknown_syscall"
 #define ANNOTATION_HOOKS_STDOUT   "run.oci.hooks.stdout"

@@ -9,6 +9,7 @@
 #include "base/decode.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/annotations.h"
 #include "runtime/checkpoint.h"
 #include "runtime/criu-wire.h"
 
@@ -242,16 +243,16 @@ static bool is_file(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-void criu_add_config(struct criu_work *w, const struct string_map *annotations)
+void criu_add_config(struct criu_work *w, const struct string_map *map)
 {
 	static const char *const files[] = { "/etc/criu/stube-runtime.conf", "/etc/criu/crun.conf",
 					     "/etc/criu/runc.conf" };
 
-	for (size_t i = 0; i < annotations->count; i++) {
-		if (!str_equal(annotations->items[i].key, "org.criu.config"))
+	for (size_t i = 0; i < map->count; i++) {
+		if (!str_equal(map->items[i].key, ANNOTATION_CRIU_CONFIG))
 			continue;
 		/* An empty one means: none but CRIU's own default files. */
-		criu_add_text(w, FIELD_CONFIG, annotations->items[i].value);
+		criu_add_text(w, FIELD_CONFIG, map->items[i].value);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -101,7 +101,7 @@ static err *foreground(struct start *s, int console, int *ret_status)
 	/* Others may want to look at, signal or enter the container now. */
 	container_done(&s->container);
 	s->container = (struct container)CONTAINER_INIT;
-	return supervise(s->pid, master, ret_status);
+	return supervise(s->pid, master, NULL, ret_status);
 }
 
 static err *restore(struct start *s, struct arena *arena, struct start_request *r,

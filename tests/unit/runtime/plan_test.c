@@ -234,7 +234,7 @@ static void test_the_mount_label_is_an_option_of_new_file_systems(void **state)
 			assert_string_equal(plan_string(p, options[0]), rows[i].option);
 		pair.value = "label";
 		if (rows[i].word)
-			assert_err(plan_mounts(&b, &source), "mounts[0]: annotations.run.oci.mount_context_type: 'label' is not "
+			assert_err(plan_mounts(&b, &source), "mounts[0]: mount 'tmpfs' on '/x': annotations.run.oci.mount_context_type: 'label' is not "
 							     "one of context|fscontext|defcontext|rootcontext");
 	}
 }
