@@ -200,20 +200,15 @@ static bool apparmor_enabled(void)
 	return fd >= 0 && read(fd, &answer, 1) == 1 && answer == 'Y';
 }
 
-static err *plan_labels(struct plan_builder *b, const struct plan_source *s, const struct oci_process *p)
+static err *plan_labels(struct plan_builder *b, const struct oci_process *p)
 {
-	const char *mount_label = s->config->linux.mount_label;
 	const char *apparmor = p->apparmor_profile && *p->apparmor_profile ? p->apparmor_profile : NULL;
 	const char *selinux = p->selinux_label && *p->selinux_label ? p->selinux_label : NULL;
 
 	if (apparmor && !apparmor_enabled())
 		return err_new(ENOTSUP, "process.apparmorProfile: '%s': AppArmor is not enabled on this host",
 			       apparmor);
-	bool selinux_enabled = access("/sys/fs/selinux/enforce", F_OK) == 0;
-	if (mount_label && *mount_label && !selinux_enabled)
-		return err_new(ENOTSUP, "linux.mountLabel: '%s': SELinux is not enabled on this host",
-			       mount_label);
-	if (selinux && !selinux_enabled)
+	if (selinux && access("/sys/fs/selinux/enforce", F_OK) != 0)
 		return err_new(ENOTSUP, "process.selinuxLabel: '%s': SELinux is not enabled on this host",
 			       selinux);
 	b->plan.process.apparmor = plan_add_text(b, apparmor);
@@ -246,7 +241,7 @@ err *plan_process(struct plan_builder *b, const struct plan_source *s, const str
 	plan_capabilities(b, s, p);
 	TRY(plan_rlimits(b, s, p));
 	TRY(plan_placement(b, s, p, exec));
-	TRY(plan_labels(b, s, p));
+	TRY(plan_labels(b, p));
 	b->plan.flags |= (p->terminal ? PLAN_TERMINAL : 0) |
 			 (p->no_new_privileges ? PLAN_NO_NEW_PRIVS : 0);
 	return NULL;

@@ -204,14 +204,11 @@ scheduler() { echo ".process.scheduler = {policy: \"SCHED_$1\"} + ($2)"; }
 	[[ "$output" == unconfined* ]]
 }
 
-@test "selinuxLabel and mountLabel: a host without SELinux is told" {
+@test "selinuxLabel: a host without SELinux is told" {
 	[ ! -e /sys/fs/selinux/enforce ] || skip "SELinux is enabled here"
 	rt_bundle b '.process.selinuxLabel = "a:b:c:s0"'
 	run rt run -b "$T/b" "$ID"
 	[[ "$output" == *"process.selinuxLabel: 'a:b:c:s0': SELinux is not enabled on this host"* ]]
-	rt_config b '.linux.mountLabel = "a:b:c:s0"'
-	run rt run -b "$T/b" "$ID"
-	[[ "$output" == *"linux.mountLabel: 'a:b:c:s0': SELinux is not enabled on this host"* ]]
 }
 
 @test "selinuxLabel is what the program runs under, mountLabel what its tmpfs has" {
