@@ -134,20 +134,17 @@ static NORETURN void child(struct start *s, int cgroup_fd)
 
 /* Whether the child may share the runtime's memory until it executes stube-init, while the runtime waits:
  * no page table is copied and no page twice. Not if a parent's row comes before, nor when anything but new
- * namespaces is entered, where somebody else could already see the child. That of exec is seen by nobody
- * before it forks, and shares until then; who shares cannot enter a user or time namespace. */
+ * namespaces is entered, where somebody else could already see the child. Not for exec either: whoever may
+ * freeze the container's cgroup, its own root perhaps, would stop the runtime with the child, deaf to signals. */
 static bool may_share_memory(const struct start *s)
 {
 	uint32_t early = PLAN_JOIN | PLAN_LATE_USER | PLAN_NEW_USER | PLAN_USER | PLAN_UNSHARE |
-			 PLAN_NEW_TIME | PLAN_FORK | PLAN_LIMITS;
+			 PLAN_NEW_TIME | PLAN_FORK | PLAN_LIMITS | PLAN_NET_DEVICES;
 
 #ifdef __SANITIZE_ADDRESS__
 	return false; /* it keeps books of each stack */
 #endif
-	if (s->table == steps_exec)
-		return (s->plan.plan.flags & PLAN_FORK) &&
-		       !(s->namespaces.all & (CLONE_NEWUSER | CLONE_NEWTIME));
-	return !(s->plan.plan.flags & early);
+	return s->table == steps_create && !(s->plan.plan.flags & early);
 }
 
 static void run_child(void *data)
