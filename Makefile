@@ -56,6 +56,7 @@ flags_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-cl
 flags_asan     := -O1 -g $(SANITIZE)
 flags_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 flags_coverage := -O0 -g --coverage
+flags_undefended := -O1 -g -DUNDEFENDED
 flags_fuzz     := -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link -DFUZZING
 link_release   := -Wl,-z,relro,-z,now,--as-needed,--gc-sections
 link_asan      := $(SANITIZE)
@@ -145,6 +146,7 @@ jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: deps
 	$(Q)$(MAKE) --no-print-directory $(jobs) all helpers unit-tests
 	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=asan all unit-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=undefended build/undefended/bin/stube-runtime
 	$(Q)tests/run.sh
 
 lint: deps
@@ -163,7 +165,7 @@ clean:
 
 help:
 	@echo 'Programs:  make [all]            into build/bin (V=1 shows the commands)'
-	@echo 'Modes:     make MODE=asan|tsan|coverage|fuzz all'
+	@echo 'Modes:     make MODE=asan|tsan|coverage|fuzz|undefended all'
 	@echo 'See it:    make demo             a registry, three services, one citizen'
 	@echo 'Tests:     make check lint       everything; make unit-tests builds the unit tests'
 	@echo '           make fuzz SECONDS=60  all fuzzers'

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 
 /* openat2(2) gives EAGAIN when a rename anywhere made ".." unsafe; a hostile container can keep that
@@ -32,6 +33,12 @@ static int openat2_scoped(int root_fd, const char *path, enum path_scope scope, 
 	};
 	int fd = -1;
 
+	/* As one path that is put together of the root's and this one. */
+	if (scope == PATH_IN_ROOT && !DEFENCE("in-root")) {
+		path += strspn(path, "/");
+		path = *path ? path : ".";
+		how.resolve = 0;
+	}
 	for (int i = 0; i < EAGAIN_TRIES; i++) {
 		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
 		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))

@@ -12,6 +12,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/defence.h"
+
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
@@ -126,7 +128,7 @@ static inline int k_pidfd_open(pid_t pid)
 
 static inline int k_close_range(unsigned from, unsigned to, unsigned flags)
 {
-	return (int)syscall(SYS_close_range, from, to, flags);
+	return DEFENCE("close-range") ? (int)syscall(SYS_close_range, from, to, flags) : 0;
 }
 
 /* The default action for any signal. The C library's call refuses the two or three that its threads use,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "runtime/annotations.h"
@@ -221,7 +222,7 @@ static err *plan_cgroup(struct plan_builder *b, const struct plan_source *s, str
 		TRY(open_own_cgroup(&own));
 		dir = own;
 	}
-	int tree = k_open_tree(dir, "", OPEN_TREE_FLAGS | AT_EMPTY_PATH);
+	int tree = k_open_tree(dir, DEFENCE("cgroup-own") ? "" : "..", OPEN_TREE_FLAGS | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_hint(err_errno("open the container's cgroup"),
 				"Without CAP_SYS_ADMIN a cgroup mount needs a cgroup namespace.");

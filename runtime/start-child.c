@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -21,6 +22,10 @@
 
 err *start_image(struct start *s)
 {
+	if (!DEFENCE("sealed-image")) {
+		s->image_fd = defence_plain_image();
+		return s->image_fd < 0 ? err_errno("open the plain stube-init") : NULL;
+	}
 	TRY(fd_sealed("stube-init", s->request->init, s->request->init_len, true, &s->image_fd));
 	/* Not readable for others: a process that executes it in a foreign user namespace is not
 	 * dumpable from its first instruction, so nothing inside can trace it. */
@@ -77,7 +82,7 @@ static err *early_enter_init(void *data)
 	char name[] = "stube-init", create[] = "create", exec[] = "exec", mounts[] = "mounts", number[16];
 	char *walk = s->table == steps_exec ? exec : s->table == steps_hotplug ? mounts : create;
 	char *argv[] = { name, walk, number, NULL };
-	char *env[] = { NULL };
+	char *env[] = { defence_environment(), NULL };
 
 	/* The socket above the descriptors that the program inherits. */
 	int sock = fcntl(s->child_sock, F_DUPFD, 3 + (int)s->request->preserve_fds);

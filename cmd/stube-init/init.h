@@ -25,6 +25,9 @@ struct init {
 /* Descriptor number `index` of the plan; stays owned by init->fds. -1 for PLAN_NO_FD. */
 int init_fd(const struct init *init, uint32_t index);
 
+/* The runtime's own /proc, which nothing in the container can cover; borrowed. */
+int init_proc(const struct init *init);
+
 /* Give it away: the caller closes it. */
 int init_take_fd(struct init *init, uint32_t index);
 

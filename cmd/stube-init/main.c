@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "cmd/stube-init/init.h"
 #include "runtime/kernel.h"
@@ -50,6 +51,13 @@ static err *(*const rows[STEP_COUNT])(void *) = {
 int init_fd(const struct init *init, uint32_t index)
 {
 	return index == PLAN_NO_FD ? -1 : init->fds[index];
+}
+
+int init_proc(const struct init *init)
+{
+	if (!DEFENCE("proc-descriptor"))
+		return openat(init->root, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return init_fd(init, init->plan->fd_proc);
 }
 
 int init_take_fd(struct init *init, uint32_t index)

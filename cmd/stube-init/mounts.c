@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "cmd/stube-init/init.h"
@@ -241,6 +242,8 @@ static bool is_file_system(int fd, long magic)
 /* Only the real thing at /proc and /sys; nothing below /proc but a few files that lxcfs fakes. */
 static err *check_place(const struct plan_mount *m, int tree, int destination)
 {
+	if (!DEFENCE("proc-filesystem"))
+		return NULL;
 	if ((m->flags & PLAN_MOUNT_PROC) && !is_file_system(tree, PROC_SUPER_MAGIC))
 		return err_new(EPERM, "only a proc file system may be mounted on '/proc'");
 	if ((m->flags & PLAN_MOUNT_SYSFS) && !is_file_system(tree, SYSFS_MAGIC))
@@ -332,7 +335,7 @@ static err *attach(struct init *init, const struct plan_mount *m, int tree)
 		TRY(open_existing(init->root, path, &destination));
 	/* What is yet to be made has nothing to give: then the tmpfs is as its options say. */
 	bool existed = destination >= 0;
-	if (!existed && (m->flags & PLAN_MOUNT_NO_LINKS))
+	if (!existed && (m->flags & PLAN_MOUNT_NO_LINKS) && DEFENCE("proc-links"))
 		TRY(strict_open(init->root, path, &destination));
 	else if (!existed && (m->flags & PLAN_MOUNT_PLACE_LINK))
 		TRY(link_open(init->root, path, &destination));

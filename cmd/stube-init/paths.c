@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "cmd/stube-init/init.h"
@@ -14,17 +15,20 @@ struct covers {
 	int null;  /* the host's /dev/null, verified */
 	int empty; /* attached on the first masked directory */
 	const char *label; /* linux.mountLabel where SELinux is, or NULL */
+	int root; /* the container's */
 };
 
-/* CVE-2025-31133: by descriptor, and only if it is the null device. */
-static err *open_null(int *ret_fd)
+/* CVE-2025-31133: the host's, by descriptor, and only if it is the null device. root: the container's, whose
+ * /dev/null is never asked. */
+static err *open_null(int root, int *ret_fd)
 {
 	struct stat st;
-	auto_close int fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	auto_close int fd = DEFENCE("null-device") ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC)
+						   : openat(root, "dev/null", O_PATH | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno("open '/dev/null'");
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+	if (DEFENCE("null-device") && (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)))
 		return err_new(EINVAL, "the host's '/dev/null' is not the null device");
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
@@ -66,7 +70,7 @@ static err *mask(struct covers *covers, int place)
 		return err_errno("check");
 	if (!S_ISDIR(st.st_mode)) {
 		if (covers->null < 0)
-			TRY(open_null(&covers->null));
+			TRY(open_null(covers->root, &covers->null));
 		TRY(clone_of(covers->null, &tree));
 	} else if (covers->empty >= 0) {
 		TRY(clone_of(covers->empty, &tree));
@@ -112,7 +116,7 @@ err *init_paths(void *data)
 	const struct plan *p = init->plan;
 	const plan_text *masked = plan_items(p, p->masked);
 	const plan_text *readonly = plan_items(p, p->readonly);
-	struct covers covers = { -1, -1, plan_string(p, p->mount_label) };
+	struct covers covers = { -1, -1, plan_string(p, p->mount_label), init->root };
 	err *e = NULL;
 
 	/* Read-only first: a mask below a read-only path must not be covered by its clone. */

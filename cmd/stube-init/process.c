@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -20,7 +21,7 @@
 /* Through the runtime's own /proc: whatever is mounted in the container, the write reaches the kernel. */
 static err *write_label(const struct init *init, const char *file, const char *text)
 {
-	auto_close int fd = openat(init_fd(init, init->plan->fd_proc), file, O_WRONLY | O_CLOEXEC);
+	auto_close int fd = openat(init_proc(init), file, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return err_errno("set '%s'", text);
@@ -122,7 +123,8 @@ static void own_pipes(uid_t uid)
 	struct stat st;
 
 	for (int fd = 0; fd < 3; fd++)
-		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid != uid)
+		if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || !DEFENCE("pipes-only")) &&
+		    st.st_uid != uid)
 			(void)!fchown(fd, uid, (gid_t)-1);
 }
 
@@ -212,7 +214,7 @@ err *init_user(void *data)
 	if ((p->flags & (PLAN_SECCOMP | PLAN_LANDLOCK)) && !(p->flags & PLAN_NO_NEW_PRIVS))
 		until_filter = have & (1ull << CAP_SYS_ADMIN);
 	TRY(set_capabilities(init->final_effective | until_filter, init->final_permitted | until_filter,
-			     q->inheritable & have));
+			     (DEFENCE("inheritable-empty") ? q->inheritable : q->permitted) & have));
 	TRY(raise_ambient(q->ambient & q->inheritable & q->permitted & have));
 	if ((p->flags & PLAN_NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno("process.noNewPrivileges");
@@ -227,6 +229,10 @@ err *cwd_enter(struct init *init)
 	char real[4096];
 	auto_close int fd = -1;
 
+	if (!DEFENCE("cwd-in-root") && chdir(cwd) == 0) {
+		init->in_cwd = true;
+		return NULL;
+	}
 	/* CVE-2024-21626: resolved inside the root, without magic links of /proc. */
 	TRY(path_open(init->root, cwd, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0, &fd));
 	if (fchdir(fd) < 0)

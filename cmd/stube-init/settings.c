@@ -65,8 +65,7 @@ err *init_sysctl(void *data)
 		const char *value = plan_string(p, pairs[i].value);
 		auto_close int fd = -1;
 
-		TRY(err_wrap(path_open(init_fd(init, p->fd_proc), file, PATH_NO_LINKS, O_WRONLY, 0,
-				       &fd),
+		TRY(err_wrap(path_open(init_proc(init), file, PATH_NO_LINKS, O_WRONLY, 0, &fd),
 			     "linux.sysctl: '%s'", file));
 		if (write(fd, value, strlen(value)) < 0)
 			return err_errno("linux.sysctl: write '%s' to '%s'", value, file);

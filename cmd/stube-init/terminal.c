@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "cmd/stube-init/init.h"
@@ -86,21 +87,34 @@ static err *set_up(const struct plan_process *p, int slave)
 	return NULL;
 }
 
+/* What /dev/console will be: the terminal that is open, not what its name may lead to by now. */
+static int console_tree(const struct init *init, int slave)
+{
+	char name[32];
+	struct stat st;
+
+	if (DEFENCE("console-descriptor"))
+		return k_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	snprintf(name, sizeof name, "dev/pts/%u", fstat(slave, &st) < 0 ? 0 : minor(st.st_rdev));
+	return k_open_tree(init->root, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
 static err *bind_console(struct init *init, int slave)
 {
+	int exact = DEFENCE("console-exact") ? O_NOFOLLOW : 0;
 	auto_close int dev = -1;
 	struct stat st;
 
 	TRY(path_make_dirs(init->root, "/dev", 0755, &dev));
-	if (fstatat(dev, "console", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	if (exact && fstatat(dev, "console", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
 	    unlinkat(dev, "console", 0) < 0)
 		return err_errno("replace '/dev/console'");
-	auto_close int made = openat(dev, "console", O_CREAT | O_EXCL | O_RDONLY | O_CLOEXEC, 0620);
-	auto_close int place = openat(dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	auto_close int made =
+		openat(dev, "console", O_CREAT | (exact ? O_EXCL : 0) | O_RDONLY | O_CLOEXEC, 0620);
+	auto_close int place = openat(dev, "console", O_PATH | exact | O_CLOEXEC);
 	if (place < 0)
 		return err_errno("make '/dev/console'");
-	auto_close int tree = k_open_tree(slave, "",
-					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	auto_close int tree = console_tree(init, slave);
 	if (tree < 0 || k_move_mount(tree, place) < 0)
 		return err_errno("bind terminal on '/dev/console'");
 	return NULL;
