@@ -98,6 +98,8 @@ static void drop_fds(struct init *init)
 		if (!is_needed_to_start(init->plan, i))
 			fd_clear(&init->fds[i]);
 	fd_clear(&init->root);
+	fd_clear(&init->proc);
+	fd_clear(&init->sys);
 }
 
 /* LISTEN_PID names who the descriptors of socket activation are for: the program, whatever its number here

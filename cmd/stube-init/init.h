@@ -14,6 +14,7 @@ struct init {
 	int sock;    /* to the runtime, later to `start` */
 	int root;    /* the container's root, O_PATH */
 	int landlock; /* the ruleset, until it is put on */
+	int proc, sys; /* what was mounted on /proc and /sys, or -1 */
 	int terminal; /* the slave side; -1: plain stdio */
 	bool joined; /* exec: the container is there already */
 	bool in_cwd;

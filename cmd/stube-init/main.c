@@ -134,7 +134,7 @@ static err *enter(struct init *init, const struct step *table)
 
 int main(int argc, char **argv)
 {
-	struct init init = { .sock = -1, .root = -1, .landlock = -1, .terminal = -1 };
+	struct init init = { .sock = -1, .root = -1, .proc = -1, .sys = -1, .landlock = -1, .terminal = -1 };
 	uint64_t sock;
 	sigset_t none;
 

@@ -429,6 +429,19 @@ err *mount_error(err *e, const struct plan *p, const struct plan_mount *m)
 			plan_string(p, m->destination));
 }
 
+/* Kept for the masks: the last one on a place is the one that is seen. */
+static void keep_tree(struct init *init, const struct plan_mount *m, int *tree)
+{
+	int *kept = m->flags & PLAN_MOUNT_PROC	  ? &init->proc
+		    : m->flags & PLAN_MOUNT_SYSFS ? &init->sys
+						  : NULL;
+
+	if (!kept || *tree < 0)
+		return;
+	fd_close(*kept);
+	*kept = TAKE_FD(*tree);
+}
+
 err *init_mounts(void *data)
 {
 	struct init *init = data;
@@ -439,6 +452,7 @@ err *init_mounts(void *data)
 		auto_close int tree = -1;
 
 		TRY(mount_error(mount_row(init, &mounts[i], &tree), p, &mounts[i]));
+		keep_tree(init, &mounts[i], &tree);
 	}
 	return NULL;
 }

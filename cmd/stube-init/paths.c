@@ -87,10 +87,14 @@ static err *mask(struct covers *covers, int place)
 static err *make_readonly(int place)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	auto_close int tree = k_open_tree(place, "",
-					  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-						  AT_RECURSIVE);
 
+	/* What is a mount is changed as it is: a cover on /proc would hide it from the masks that follow. */
+	if (k_mount_setattr(place, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) == 0)
+		return NULL;
+	if (errno != EINVAL)
+		return err_errno("set read-only");
+	auto_close int tree =
+		k_open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0)
 		return err_errno("clone");
 	if (k_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
@@ -98,10 +102,32 @@ static err *make_readonly(int place)
 	return k_move_mount(tree, place) < 0 ? err_errno("attach") : NULL;
 }
 
-/* A path that is not there needs no cover. */
-static err *open_place(struct init *init, const char *path, int *ret_fd)
+/* Below /proc and /sys it is the mount itself that counts: a container that shares the root can move the
+ * directory away, mount and all, and put a link to something else there (CVE-2019-19921). */
+static int root_of(const struct init *init, const char **path)
 {
-	err *e = path_open(init->root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
+	const struct {
+		const char *place;
+		int tree;
+	} kept[] = { { "/proc", init->proc }, { "/sys", init->sys } };
+
+	for (size_t i = 0; i < ARRAY_LEN(kept) && DEFENCE("paths-by-mount") && !strstr(*path, ".."); i++) {
+		size_t len = strlen(kept[i].place);
+
+		if (kept[i].tree < 0 || !str_starts_with(*path, kept[i].place) ||
+		    ((*path)[len] && (*path)[len] != '/'))
+			continue;
+		*path += len;
+		return kept[i].tree;
+	}
+	return init->root;
+}
+
+/* A path that is not there needs no cover. */
+static err *open_place(const struct init *init, const char *path, int *ret_fd)
+{
+	int root = root_of(init, &path);
+	err *e = path_open(root, path, PATH_IN_ROOT, O_PATH, 0, ret_fd);
 
 	if (e && (e->code == ENOENT || e->code == ENOTDIR)) {
 		err_free(e);

@@ -37,8 +37,8 @@ started() { # container that stays, for an exec
 in_terminal() {
 	run timeout 20 script -qec "'$RT_BIN' --root '$ROOT' run -b '$T/b' '$ID'" /dev/null < /dev/null
 }
-racer() { # SCRIPT: jq filter for a hook that does what the other container would do at that moment
-	jq -nc '[{path: "/bin/sh", args: ["sh", "-c", $ARGS.positional[0]]}]' --args "$1" | sed 's/^/.hooks.createContainer = /'
+racer() { # SCRIPT [HOOK]: jq filter for a hook that does what the other container would do at that moment
+	jq -nc '[{path: "/bin/sh", args: ["sh", "-c", $ARGS.positional[0]]}]' --args "$1" | sed "s/^/.hooks.${2:-createContainer} = /"
 }
 
 # One round on a fresh bundle: round BINARY DEFENCES-LEFT-OUT ATTACK; its status is that of the attack, 0: succeeded.
@@ -76,10 +76,7 @@ overwrite() {
 		done
 		exec 9< /proc/$found/exe
 		kill -9 $found
-		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-			(echo pwned > /proc/self/fd/9) && break
-			sleep 0.1
-		done
+		while (echo pwned > /proc/self/fd/9) 2>&1 | grep -q busy; do :; done
 		echo > /tmp/done
 		sleep 100' 2> /dev/null)"
 	cp "$INIT" "$HOST/stube-init"
@@ -126,7 +123,20 @@ swapped_link() {
 	[ "${lines[${#lines[@]} - 1]}" = pwned ]
 }
 @test "CVE-2019-19921, CVE-2023-27561, CVE-2023-28642: a link for /proc that is swapped keeps masks away" {
-	only_without proc-links swapped_link
+	only_without proc-links,paths-by-mount swapped_link
+}
+
+# A directory that carries a mount can be moved by those who do not see that mount; the mount goes along.
+moved_mount() {
+	hostile "$(rt_sh 'cat /real/version; echo pwned > /real/sys/kernel/hostname; cat /real/sys/kernel/hostname') |
+		.linux.maskedPaths += [\"/proc/version\"] |
+		$(racer "mv '$T/b/rootfs/proc' '$T/b/rootfs/real'; ln -s fake '$T/b/rootfs/proc'" createRuntime)"
+	mkdir -p "$R/fake/sys"
+	go
+	[[ "$output" == *Linux* || "$output" == *pwned* ]]
+}
+@test "CVE-2019-19921: a /proc that is moved and replaced keeps masks away" {
+	only_without paths-by-mount moved_mount
 }
 
 # A true proc file system, with a file of the attacker's choice over one that the runtime will write.

@@ -74,6 +74,14 @@ NO_DEV='.mounts |= map(select(.destination | startswith("/dev") | not))'
 	done
 }
 
+@test "masks hold in a /proc and a /sys that are read-only as a whole, however they are written" {
+	hostile "$(rt_sh 'cat /proc/version /proc/uptime; ls -A /sys/kernel; echo x > /proc/sys/kernel/hostname') |
+		.mounts |= map(.options = (.options // []) - [\"ro\"]) | .linux.readonlyPaths = [\"/proc\", \"/sys\", \"/tmp\"] |
+		.linux.maskedPaths = [\"/proc/version\", \"//proc/./uptime\", \"/tmp/../sys/kernel\"]"
+	go
+	[ "$output" = "sh: can't create /proc/sys/kernel/hostname: Read-only file system" ]
+}
+
 @test "CVE-2021-30465: a destination that leads out of the root by links stays inside" {
 	hostile ".mounts += [{destination: \"/a/b/c\", type: \"tmpfs\", source: \"tmpfs\"}]"
 	ln -s "../../../../../../../../$T/host" "$R/a"
