@@ -254,9 +254,9 @@ go() {
 }
 
 @test "what this release does not support is refused by field" {
-	go '.linux.intelRdt = {closID: "x"}'
+	go '.vm = {kernel: {path: "/boot/vmlinuz"}}'
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"linux.intelRdt: not supported yet"* ]]
+	[[ "$output" == *"config.json:"*": vm: is not supported"* ]]
 }
 
 @test "the version is printed as tools parse it" {

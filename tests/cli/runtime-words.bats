@@ -141,8 +141,8 @@ stopped() {
 		.root.path = "none"|root.path: '.*/none': no such file or directory
 		.process.args = []|process.args: must name a program to start
 		.mounts[0].type = 7|config.json:[0-9]+:[0-9]+: mounts\[0\].type: expected string, got number
-		.mounts += [{destination: "/x", type: "bind", source: "/does/not/exist", options: ["bind"]}]|mounts\[5\]: source: open '/does/not/exist': no such file or directory
-		.mounts += [{destination: "/x", type: "nofs", source: "x"}]|mounts\[5\]: mount 'nofs' on '/x': file system 'nofs': no such device
+		.mounts += [{destination: "/x", type: "bind", source: "/does/not/exist", options: ["bind"]}]|mounts\[5\]: bind on '/x': source: open '/does/not/exist': no such file or directory
+		.mounts += [{destination: "/x", type: "nofs", source: "x"}]|mounts\[5\]: mount 'nofs' of 'x' on '/x': file system 'nofs': no such device
 		.hooks = {createRuntime: [{path: "/bin/true"}, {path: "/bin/false"}]}|error running createRuntime hook #2: '/bin/false': exit status 1
 		.hooks = {createContainer: [{path: "/no/such"}]}|error running createContainer hook #1: start '/no/such': no such file or directory
 		.linux.cgroupsPath = "/a/../b"|linux.cgroupsPath: '/a/../b' has a component '..'
