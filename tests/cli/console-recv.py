@@ -8,8 +8,10 @@ import sys
 import time
 
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[1])
+# Who sees the socket may connect to it.
+listener.bind(sys.argv[1] + ".new")
 listener.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 listener.settimeout(20)
 conn, _ = listener.accept()
 data, ancillary, _, _ = conn.recvmsg(4096, socket.CMSG_SPACE(4))

@@ -126,6 +126,7 @@ receive() {
 }
 
 dead() {
+	: > "$T/sock.kill"
 	for _ in {1..500}; do [ "$(rt state "$ID" | jq -r .status)" = stopped ] && return; sleep 0.02; done
 	false
 }
@@ -140,7 +141,7 @@ dead() {
 		[ "$(cat "$T/received")" = "standard $(cat "$T/pid")" ]
 		dead
 		rt delete "$ID"
-		rm -f "$T/sock" "$T/received"
+		rm -f "$T/sock" "$T/sock.kill" "$T/received"
 	done
 	rt run -d -b "$T/b" "$ID" > "$T/out" 2>&1
 	receive

@@ -11,8 +11,10 @@ import sys
 RECV, SEND = 0xC0502100, 0xC0182101
 
 server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-server.bind(sys.argv[1])
+# Who sees the socket may connect to it.
+server.bind(sys.argv[1] + ".new")
 server.listen(4)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
 while True:
     conn = server.accept()[0]
     data, fds, _, _ = socket.recv_fds(conn, 1 << 20, 4)
