@@ -120,7 +120,7 @@ start() { # OPTION... ID COMMAND...
 	echo data > "$T/vol/file"
 	run start --rm --read-only --cwd=/bin --env=A=b --cap-drop=CAP_CHOWN --seccomp \
 		"--mount=type=bind,src=$T/vol,dst=/vol,options=rbind:ro" --mount=type=tmpfs,dst=/t,options=size=64k asked \
-		sh -c 'id -u; echo $PWD $A; cat /vol/file; echo x > /vol/x; echo x > /x; grep -E "^(CapBnd|Seccomp):" /proc/self/status'
+		sh -c 'exec 2>&1; id -u; echo $PWD $A; cat /vol/file; echo x > /vol/x; echo x > /x; grep -E "^(CapBnd|Seccomp):" /proc/self/status'
 	[ "$status" -eq 0 ]
 	[ "${lines[0]} ${lines[1]} ${lines[2]}" = "0 /bin b data" ]
 	[[ "${lines[3]}" == *"/vol/x: Read-only file system"* ]]
