@@ -54,7 +54,7 @@ one() { # OPTION... -- COMMAND
 	local options=()
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
 	shift
-	docker_own run --rm --network none "${options[@]}" busybox:test sh -c "$1"
+	docker_own run --rm --network none "${options[@]}" busybox:test sh -c "exec 2>&1; $1"
 }
 
 @test "docker run prints what the program prints, passes its status on, and puts it into a cgroup of its own with the filter" {

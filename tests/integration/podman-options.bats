@@ -21,7 +21,7 @@ one() { # OPTION... -- COMMAND: in a container that is gone afterwards
 	local options=()
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
 	shift
-	pod_own run --rm "${options[@]}" busybox:test sh -c "$1"
+	pod_own run --rm "${options[@]}" busybox:test sh -c "exec 2>&1; $1"
 }
 
 @test "volumes: read-only, relabelled, named, given to the user by U" {

@@ -34,7 +34,7 @@ one() { # OPTION... -- COMMAND
 	local options=()
 	while [ "$1" != -- ]; do options+=("$1"); shift; done
 	shift
-	rootless run --rm "${options[@]}" busybox:test sh -c "$1"
+	rootless run --rm "${options[@]}" busybox:test sh -c "exec 2>&1; $1"
 }
 
 @test "the user is root inside, with the subordinate ids, a filter and only what was allowed" {
