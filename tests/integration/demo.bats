@@ -20,7 +20,7 @@ teardown() {
 
 # The demo's names are its own: one demo at a time, also beside a person who tries it.
 demo() {
-	flock --close /tmp/stube-demo.lock timeout -k 20 120 examples/demo.sh > "$DIR/out" 2>&1
+	flock --close /tmp/stube-demo.lock timeout -k 20 175 examples/demo.sh > "$DIR/out" 2>&1
 }
 
 # Nothing of the demo is left: folder, mount, process.
