@@ -42,11 +42,10 @@ machine_on() { # NAME NUMBER COMMAND...
 
 # Processes of a machine, as seen from here.
 machine_processes() {
-	local wanted pid
+	local wanted
 	wanted=$(readlink "/proc/${MACHINE_PID[$1]}/ns/net" 2> /dev/null) || return 0
-	for pid in /proc/[0-9]*; do
-		[ "$(readlink "$pid/ns/net" 2> /dev/null)" != "$wanted" ] || echo "${pid#/proc/}"
-	done
+	# One program for all processes: 'PATH' -> 'net:[NUMBER]'.
+	stat -c %N /proc/[0-9]*/ns/net 2> /dev/null | awk -F "'" -v wanted="$wanted" '$4 == wanted { split($2, part, "/"); print part[3] }'
 }
 
 machine_process() {
