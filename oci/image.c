@@ -85,20 +85,32 @@ static err *parse(struct arena *arena, const char *name, const char *text, size_
 	return json_parse(arena, name, text, len, ret);
 }
 
-err *oci_manifest_decode(struct arena *arena, const char *name, const char *media_type, const char *text,
-			 size_t len, const struct oci_manifest **ret)
+/* What has a manifest's or an index's media type: shape and type are known good before a field is looked at.
+ */
+static err *decode_typed(struct arena *arena, const char *name, const struct type *type,
+			 enum oci_media_kind kind, const char *said, const char *text, size_t len,
+			 void *value, const char **ret_media_type)
 {
 	struct decoder d = { .arena = arena, .name = name };
-	struct oci_manifest *manifest;
-	const char *type = NULL;
+	const char *media_type = NULL;
 	json *tree = NULL;
 
 	TRY(parse(arena, name, text, len, &tree));
 	TRY(check_shape(name, tree));
-	TRY(check_type(arena, name, media_type, tree, OCI_KIND_MANIFEST, &type));
+	TRY(check_type(arena, name, said, tree, kind, &media_type));
+	TRY(decode_tree(&d, type, NULL, tree, value));
+	*ret_media_type = media_type;
+	return NULL;
+}
+
+err *oci_manifest_decode(struct arena *arena, const char *name, const char *media_type, const char *text,
+			 size_t len, const struct oci_manifest **ret)
+{
+	struct oci_manifest *manifest;
+
 	TRY_ALLOC(arena, manifest, arena_alloc(arena, sizeof *manifest));
-	TRY(decode_tree(&d, &t_oci_manifest, NULL, tree, manifest));
-	manifest->media_type = type;
+	TRY(decode_typed(arena, name, &t_oci_manifest, OCI_KIND_MANIFEST, media_type, text, len, manifest,
+			 &manifest->media_type));
 	*ret = manifest;
 	return NULL;
 }
@@ -106,17 +118,11 @@ err *oci_manifest_decode(struct arena *arena, const char *name, const char *medi
 err *oci_index_decode(struct arena *arena, const char *name, const char *media_type, const char *text,
 		      size_t len, const struct oci_index **ret)
 {
-	struct decoder d = { .arena = arena, .name = name };
 	struct oci_index *index;
-	const char *type = NULL;
-	json *tree = NULL;
 
-	TRY(parse(arena, name, text, len, &tree));
-	TRY(check_shape(name, tree));
-	TRY(check_type(arena, name, media_type, tree, OCI_KIND_INDEX, &type));
 	TRY_ALLOC(arena, index, arena_alloc(arena, sizeof *index));
-	TRY(decode_tree(&d, &t_oci_index, NULL, tree, index));
-	index->media_type = type;
+	TRY(decode_typed(arena, name, &t_oci_index, OCI_KIND_INDEX, media_type, text, len, index,
+			 &index->media_type));
 	*ret = index;
 	return NULL;
 }
