@@ -268,26 +268,21 @@ static bool look_at(const struct entry *e, void *user)
 	return true;
 }
 
+DEFINE_CLEANUP(struct collector *, collector_free)
+
 err *collector_new(struct scheduler *s, struct collector **ret)
 {
-	struct collector *c = calloc(1, sizeof(*c));
+	CLEANUP(collector_free) struct collector *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_oom();
 	c->s = s;
 	c->event_ttl = s->options->event_ttl ? s->options->event_ttl : EVENT_TTL;
-	c->controller = (struct controller){ .name = "collector", .objects = s->objects };
-	err *e = worklist_new(s->loop, on_key, c, &c->controller.list);
-	if (!e)
-		e = cache_subscribe(s->cache, on_change, c);
-	if (e) {
-		collector_free(c);
-		return e;
-	}
+	TRY(controller_begin(&c->controller, "collector", s, on_key, on_change, c));
 	for (int i = 0; i < KIND_COUNT; i++)
 		cache_each(s->cache, (enum kind_id)i, NULL, look_at, c);
 	run_look(&c->controller, KEY_SWEEP, "");
-	*ret = c;
+	*ret = TAKE(c);
 	return NULL;
 }
 

@@ -5,8 +5,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "scheduler/scheduler.h"
 
 enum { RUN_ARENA_MAX = 64 << 20, KEY_MAX = 600 };
+
+err *controller_begin(struct controller *c, const char *name, const struct scheduler *s, worklist_fn *on_key,
+		      cache_change_fn *on_change, void *user)
+{
+	c->name = name;
+	c->objects = s->objects;
+	TRY(worklist_new(s->loop, on_key, user, &c->list));
+	return cache_subscribe(s->cache, on_change, user);
+}
 
 static void unref(struct run *r)
 {

@@ -11,6 +11,12 @@ struct controller {
 	struct worklist *list;
 };
 
+/* Its list of keys, and word of each change; the first look at what is there already is the caller's. `user`
+ * goes to both functions. The list is the caller's to free, after a failure too. */
+struct scheduler;
+err *controller_begin(struct controller *c, const char *name, const struct scheduler *s, worklist_fn *on_key,
+		      cache_change_fn *on_change, void *user) MUST_CHECK;
+
 struct run {
 	struct controller *controller;
 	struct arena *arena;   /* of this run: until the last answer */

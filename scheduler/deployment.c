@@ -308,25 +308,19 @@ static bool look_at(const struct entry *e, void *user)
 	return true;
 }
 
+DEFINE_CLEANUP(struct deployments *, deployments_free)
+
 err *deployments_new(struct scheduler *s, struct deployments **ret)
 {
-	struct deployments *c = calloc(1, sizeof(*c));
+	CLEANUP(deployments_free) struct deployments *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_oom();
 	c->s = s;
-	c->controller = (struct controller){ .name = "deployment", .objects = s->objects };
-	err *e = replicasets_new(s, &c->replicasets);
-	if (!e)
-		e = worklist_new(s->loop, on_key, c, &c->controller.list);
-	if (!e)
-		e = cache_subscribe(s->cache, on_change, c);
-	if (e) {
-		deployments_free(c);
-		return e;
-	}
+	TRY(replicasets_new(s, &c->replicasets));
+	TRY(controller_begin(&c->controller, "deployment", s, on_key, on_change, c));
 	cache_each(s->cache, KIND_DEPLOYMENT, NULL, look_at, c);
-	*ret = c;
+	*ret = TAKE(c);
 	return NULL;
 }
 

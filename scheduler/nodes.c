@@ -415,27 +415,22 @@ static bool look_at_its_node(const struct entry *pod, void *user)
 	return true;
 }
 
+DEFINE_CLEANUP(struct nodes *, nodes_free)
+
 err *nodes_new(struct scheduler *s, struct nodes **ret)
 {
-	struct nodes *c = calloc(1, sizeof(*c));
+	CLEANUP(nodes_free) struct nodes *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_oom();
 	c->s = s;
 	c->lease = s->options->lease ? s->options->lease : LEASE_USUAL;
 	c->margin = s->options->clock_margin ? s->options->clock_margin : c->lease / 10;
-	c->controller = (struct controller){ .name = "nodes", .objects = s->objects };
-	err *e = worklist_new(s->loop, on_key, c, &c->controller.list);
-	if (!e)
-		e = cache_subscribe(s->cache, on_change, c);
-	if (e) {
-		nodes_free(c);
-		return e;
-	}
+	TRY(controller_begin(&c->controller, "nodes", s, on_key, on_change, c));
 	cache_each(s->cache, KIND_NODE, NULL, look_at, c);
 	/* Of Nodes that are gone, too. */
 	cache_each(s->cache, KIND_POD, NULL, look_at_its_node, c);
-	*ret = c;
+	*ret = TAKE(c);
 	return NULL;
 }
 

@@ -247,23 +247,18 @@ static bool look_at(const struct entry *e, void *user)
 	return true;
 }
 
+DEFINE_CLEANUP(struct replicasets *, replicasets_free)
+
 err *replicasets_new(struct scheduler *s, struct replicasets **ret)
 {
-	struct replicasets *c = calloc(1, sizeof(*c));
+	CLEANUP(replicasets_free) struct replicasets *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_oom();
 	c->s = s;
-	c->controller = (struct controller){ .name = "replicaset", .objects = s->objects };
-	err *e = worklist_new(s->loop, on_key, c, &c->controller.list);
-	if (!e)
-		e = cache_subscribe(s->cache, on_change, c);
-	if (e) {
-		replicasets_free(c);
-		return e;
-	}
+	TRY(controller_begin(&c->controller, "replicaset", s, on_key, on_change, c));
 	cache_each(s->cache, KIND_REPLICASET, NULL, look_at, c);
-	*ret = c;
+	*ret = TAKE(c);
 	return NULL;
 }
 
