@@ -16,6 +16,8 @@
 #define assert_err(call, text) unit_assert_err((call), (text), __FILE__, __LINE__)
 /* The call fails with this code. */
 #define assert_err_code(call, code) unit_assert_err_code((call), (code), __FILE__, __LINE__)
+/* Both. */
+#define assert_failure(call, code, text) unit_assert_failure((call), (code), (text), __FILE__, __LINE__)
 
 static inline UNUSED void unit_assert_ok(err *e, const char *file, int line)
 {
@@ -47,5 +49,14 @@ static inline UNUSED void unit_assert_err_code(err *e, int code, const char *fil
 	int actual = e ? e->code : 0;
 
 	err_free(e);
+	_assert_int_equal((LargestIntegralType)actual, (LargestIntegralType)code, file, line);
+}
+
+static inline UNUSED void unit_assert_failure(err *e, int code, const char *expected, const char *file,
+					      int line)
+{
+	int actual = e ? e->code : 0;
+
+	unit_assert_err(e, expected, file, line);
 	_assert_int_equal((LargestIntegralType)actual, (LargestIntegralType)code, file, line);
 }

@@ -1,82 +1,11 @@
 /* tests/unit/runtime/delete_test.c: how containers end; how signals are named. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/place.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "base/file.h"
-#include "base/path.h"
 #include "runtime/delete.h"
 #include "runtime/signals.h"
-
-struct place {
-	char root[64];
-	struct arena *arena;
-	pid_t child;
-};
-
-static int place_make(void **state)
-{
-	struct place *p = calloc(1, sizeof *p);
-
-	snprintf(p->root, sizeof p->root, "/tmp/stube-delete-XXXXXX");
-	if (!mkdtemp(p->root) || arena_new(64 << 20, &p->arena))
-		return -1;
-	*state = p;
-	return 0;
-}
-
-/* Remove a directory that mkdtemp(3) made in /tmp. */
-static int remove_temporary(const char *path)
-{
-	auto_close int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err *e = path_remove_all(tmp, strrchr(path, '/') + 1);
-	bool failed = e != NULL;
-
-	err_free(e);
-	return failed;
-}
-
-static int place_remove(void **state)
-{
-	struct place *p = *state;
-
-	if (p->child > 0) {
-		kill(p->child, SIGKILL);
-		waitpid(p->child, NULL, 0);
-	}
-	arena_free(p->arena);
-	int failed = remove_temporary(p->root);
-	free(p);
-	return failed;
-}
-
-static void assert_message(err *taken, int code, const char *expected)
-{
-	auto_err err *e = taken;
-	auto_str struct str text = STR_INIT(8192);
-
-	assert_non_null(e);
-	err_format(e, &text);
-	assert_string_equal(text.data, expected);
-	assert_int_equal(e->code, code);
-}
-
-static bool exists(struct place *p, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof path, "%s/%s", p->root, name);
-	return access(path, F_OK) == 0;
-}
 
 /* A container "web" whose init is a sleeping child; hooks: the poststop array. */
 static void make(struct place *p, const char *poststop)
@@ -112,12 +41,12 @@ static void test_a_running_container_is_deleted_only_by_force(void **state)
 	struct place *p = *state;
 
 	make(p, NULL);
-	assert_message(container_delete(p->arena, p->root, "web", false, NULL), EBUSY,
+	assert_failure(container_delete(p->arena, p->root, "web", false, NULL), EBUSY,
 		       "cannot delete container web that is not stopped: running");
-	assert_true(exists(p, "web"));
+	assert_true(place_has(p, "web"));
 	assert_int_equal(waitpid(p->child, NULL, WNOHANG), 0);
 	assert_null(container_delete(p->arena, p->root, "web", true, NULL));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 	int status;
 	assert_int_equal(waitpid(p->child, &status, 0), p->child);
 	assert_int_equal(WTERMSIG(status), SIGKILL);
@@ -133,7 +62,7 @@ static void test_a_stopped_container_is_deleted_with_its_poststop_hooks(void **s
 	make(p, "{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat > state\"]}");
 	end_child(p);
 	assert_null(container_delete(p->arena, p->root, "web", false, NULL));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 	snprintf(path, sizeof path, "%s/state", p->root);
 	assert_null(file_read(AT_FDCWD, path, &text));
 	assert_non_null(strstr(text.data, "\"id\":\"web\",\"status\":\"stopped\""));
@@ -147,7 +76,7 @@ static void test_a_failing_poststop_hook_is_a_warning_and_stops_nothing(void **s
 	make(p, "{\"path\":\"/bin/false\"}");
 	end_child(p);
 	assert_null(container_delete(p->arena, p->root, "web", false, &warnings));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 	assert_int_equal(warnings.count, 1);
 	assert_string_equal(warnings.items[0], "error running poststop hook #1: '/bin/false': exit status 1, "
 			    "stdout: , stderr: ");
@@ -157,7 +86,7 @@ static void test_what_does_not_exist_is_an_error_unless_forced(void **state)
 {
 	struct place *p = *state;
 
-	assert_message(container_delete(p->arena, p->root, "web", false, NULL), ENOENT,
+	assert_failure(container_delete(p->arena, p->root, "web", false, NULL), ENOENT,
 		       "container 'web' does not exist");
 	assert_null(container_delete(p->arena, p->root, "web", true, NULL));
 	auto_err err *e = container_delete(p->arena, p->root, "../x", true, NULL);
@@ -172,7 +101,7 @@ static void test_a_leftover_is_cleaned_without_a_word(void **state)
 	snprintf(path, sizeof path, "%s/web", p->root);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_null(container_delete(p->arena, p->root, "web", false, NULL));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 }
 
 static void test_a_record_that_cannot_be_read_goes_by_force(void **state)
@@ -185,9 +114,9 @@ static void test_a_record_that_cannot_be_read_goes_by_force(void **state)
 	assert_null(file_replace_volatile(AT_FDCWD, path, "{", 1, 0600));
 	auto_err err *e = container_delete(p->arena, p->root, "web", false, NULL);
 	assert_non_null(e);
-	assert_true(exists(p, "web"));
+	assert_true(place_has(p, "web"));
 	assert_null(container_delete(p->arena, p->root, "web", true, NULL));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 	end_child(p);
 }
 

@@ -1,71 +1,13 @@
 /* tests/unit/runtime/state_test.c: records, locks, status and leftovers of containers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/place.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/fd.h"
 #include "base/file.h"
-#include "base/path.h"
 #include "runtime/cgroup.h"
 #include "runtime/state.h"
-
-struct place {
-	char root[64];
-	struct arena *arena;
-};
-
-static int place_make(void **state)
-{
-	struct place *p = calloc(1, sizeof *p);
-
-	snprintf(p->root, sizeof p->root, "/tmp/stube-state-XXXXXX");
-	if (!mkdtemp(p->root) || arena_new(64 << 20, &p->arena))
-		return -1;
-	*state = p;
-	return 0;
-}
-
-/* Remove a directory that mkdtemp(3) made in /tmp. */
-static int remove_temporary(const char *path)
-{
-	auto_close int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err *e = path_remove_all(tmp, strrchr(path, '/') + 1);
-	bool failed = e != NULL;
-
-	err_free(e);
-	return failed;
-}
-
-static int place_remove(void **state)
-{
-	struct place *p = *state;
-
-	arena_free(p->arena);
-	int failed = remove_temporary(p->root);
-	free(p);
-	return failed;
-}
-
-static void assert_message(err *taken, int code, const char *expected)
-{
-	auto_err err *e = taken;
-	auto_str struct str text = STR_INIT(8192);
-
-	assert_non_null(e);
-	err_format(e, &text);
-	assert_string_equal(text.data, expected);
-	assert_int_equal(e->code, code);
-}
 
 static void fill(struct state_record *r, pid_t pid)
 {
@@ -85,14 +27,6 @@ static void make(struct place *p, const char *id, pid_t pid)
 	assert_null(container_create(p->arena, p->root, id, &c));
 	fill(&c.record, pid);
 	assert_null(container_save(&c));
-}
-
-static bool exists(struct place *p, const char *name)
-{
-	char path[256];
-
-	snprintf(path, sizeof path, "%s/%s", p->root, name);
-	return access(path, F_OK) == 0;
 }
 
 static enum state_status status_of(struct place *p, const char *id)
@@ -227,14 +161,14 @@ static void test_a_container_is_created_once_and_found_again(void **state)
 	snprintf(path, sizeof path, "%s/web", p->root);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	assert_message(container_create(p->arena, p->root, "web", &again), EEXIST,
+	assert_failure(container_create(p->arena, p->root, "web", &again), EEXIST,
 		       "container with given ID already exists");
 	assert_null(container_open(p->arena, p->root, "web", CONTAINER_LOCK, &c));
 	assert_string_equal(c.record.id, "web");
 	assert_string_equal(c.record.bundle, "/b");
 	assert_non_null(c.record.owner);
 	assert_null(container_remove(&c));
-	assert_false(exists(p, "web"));
+	assert_false(place_has(p, "web"));
 }
 
 static void test_what_does_not_exist_is_said_in_the_words_callers_look_for(void **state)
@@ -242,9 +176,9 @@ static void test_what_does_not_exist_is_said_in_the_words_callers_look_for(void 
 	struct place *p = *state;
 	struct container c;
 
-	assert_message(container_open(p->arena, p->root, "no", CONTAINER_READ, &c), ENOENT,
+	assert_failure(container_open(p->arena, p->root, "no", CONTAINER_READ, &c), ENOENT,
 		       "container 'no' does not exist");
-	assert_message(container_open(p->arena, "/no/such/root", "no", CONTAINER_READ, &c), ENOENT,
+	assert_failure(container_open(p->arena, "/no/such/root", "no", CONTAINER_READ, &c), ENOENT,
 		       "container 'no' does not exist");
 }
 
@@ -269,12 +203,12 @@ static void test_a_record_that_others_could_write_is_not_believed(void **state)
 	make(p, "web", getpid());
 	snprintf(path, sizeof path, "%s/web/state.json", p->root);
 	assert_int_equal(chmod(path, 0622), 0);
-	assert_message(container_open(p->arena, p->root, "web", CONTAINER_READ, &c), EPERM,
+	assert_failure(container_open(p->arena, p->root, "web", CONTAINER_READ, &c), EPERM,
 		       "state of container 'web' could have been written by another user");
 	assert_int_equal(chmod(path, 0600), 0);
 	snprintf(path, sizeof path, "%s/web", p->root);
 	assert_int_equal(chmod(path, 0770), 0);
-	assert_message(container_open(p->arena, p->root, "web", CONTAINER_READ, &c), EPERM,
+	assert_failure(container_open(p->arena, p->root, "web", CONTAINER_READ, &c), EPERM,
 		       "state of container 'web' could have been written by another user");
 }
 
@@ -292,10 +226,10 @@ static void test_a_record_behind_a_link_or_of_another_name_is_refused(void **sta
 	assert_non_null(e);
 	assert_int_equal(unlink(to), 0);
 	assert_int_equal(rename(from, to), 0);
-	assert_message(container_open(p->arena, p->root, "other", CONTAINER_READ, &c), EINVAL,
+	assert_failure(container_open(p->arena, p->root, "other", CONTAINER_READ, &c), EINVAL,
 		       "other/state.json: id: is 'web'");
 	assert_null(state_discard(p->root, "other"));
-	assert_false(exists(p, "other"));
+	assert_false(place_has(p, "other"));
 }
 
 static void test_a_locked_container_makes_the_next_command_wait(void **state)
@@ -386,7 +320,7 @@ static void test_a_reused_pid_is_not_the_container(void **state)
 	assert_null(container_save(&c));
 	container_done(&c);
 	assert_int_equal(status_of(p, "web"), STATE_STOPPED);
-	assert_message(state_open_process(getpid(), 1, &pidfd), ESRCH, "no such process");
+	assert_failure(state_open_process(getpid(), 1, &pidfd), ESRCH, "no such process");
 	assert_int_equal(pidfd, -1);
 }
 
@@ -399,7 +333,7 @@ static void test_the_start_time_is_found_behind_any_process_name(void **state)
 	assert_int_equal(prctl(PR_SET_NAME, "a) Z (b"), 0);
 	assert_null(state_start_time(getpid(), &odd));
 	assert_true(plain == odd);
-	assert_message(state_start_time(999999999, &plain), ESRCH,
+	assert_failure(state_start_time(999999999, &plain), ESRCH,
 		       "open '/proc/999999999/stat': No such file or directory");
 }
 
@@ -423,18 +357,18 @@ static void test_leftovers_of_a_killed_create_are_recognised_and_cleaned(void **
 	leave_empty(p, "early");
 	make(p, "late", 0); /* a record in phase creating, its lock free */
 	make(p, "alive", getpid());
-	assert_message(container_open(p->arena, p->root, "early", CONTAINER_READ, &c), ENOENT,
+	assert_failure(container_open(p->arena, p->root, "early", CONTAINER_READ, &c), ENOENT,
 		       "container 'early' does not exist");
-	assert_message(container_open(p->arena, p->root, "late", CONTAINER_LOCK, &c), ENOENT,
+	assert_failure(container_open(p->arena, p->root, "late", CONTAINER_LOCK, &c), ENOENT,
 		       "container 'late' does not exist");
 	assert_null(state_clean_leftover(p->arena, p->root, "alive", &cleaned));
 	assert_false(cleaned);
 	assert_null(state_clean_leftover(p->arena, p->root, "late", &cleaned));
 	assert_true(cleaned);
-	assert_false(exists(p, "late"));
+	assert_false(place_has(p, "late"));
 	assert_null(container_create(p->arena, p->root, "early", &c));
-	assert_true(exists(p, "early"));
-	assert_true(exists(p, "alive/state.json"));
+	assert_true(place_has(p, "early"));
+	assert_true(place_has(p, "alive/state.json"));
 }
 
 static void test_a_create_at_work_is_no_leftover(void **state)
@@ -448,7 +382,7 @@ static void test_a_create_at_work_is_no_leftover(void **state)
 	assert_null(container_create(p->arena, p->root, "web", &c));
 	assert_null(state_clean_leftover(p->arena, p->root, "web", &cleaned));
 	assert_false(cleaned);
-	assert_message(container_create(p->arena, p->root, "web", &second), EEXIST,
+	assert_failure(container_create(p->arena, p->root, "web", &second), EEXIST,
 		       "container with given ID already exists");
 	fill(&c.record, 0);
 	assert_null(container_save(&c));
@@ -476,9 +410,9 @@ static void test_the_list_is_sorted_and_free_of_leftovers_and_strangers(void **s
 	assert_int_equal(ids.count, 2);
 	assert_string_equal(ids.items[0], "amt");
 	assert_string_equal(ids.items[1], "zoo");
-	assert_false(exists(p, "half"));
-	assert_false(exists(p, "empty"));
-	assert_true(exists(p, ".cache"));
+	assert_false(place_has(p, "half"));
+	assert_false(place_has(p, "empty"));
+	assert_true(place_has(p, ".cache"));
 }
 
 static void test_many_creates_and_cleaners_of_one_id_never_both_win(void **state)
