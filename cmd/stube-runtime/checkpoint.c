@@ -1,11 +1,7 @@
 /* cmd/stube-runtime/checkpoint.c: the commands checkpoint and restore. */
-#include <sys/prctl.h>
-
-#include "base/fd.h"
-#include "base/log.h"
-#include "cmd/stube-runtime/runtime.h"
+#include "cmd/stube-runtime/foreground.h"
+#include "cmd/stube-runtime/options.h"
 #include "runtime/checkpoint.h"
-#include "runtime/supervise.h"
 
 struct checkpoint_args {
 	struct criu_options criu;
@@ -34,7 +30,7 @@ static err *checkpoint_run(const struct cli_context *c, int *ret_status)
 	TRY(runtime_root(arena, c, &root));
 	err *e = checkpoint_container(arena, root, c->operands[0], &options, &warnings);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "container '%s'", c->operands[0]);
+	return runtime_named(e, c->operands[0]);
 }
 
 #define OPT_STRUCT struct checkpoint_args
@@ -49,17 +45,13 @@ static const struct cli_option checkpoint_options[] = {
 	OPT(0, "tcp-skip-in-flight",  CLI_FLAG,   criu.tcp_skip_in_flight, NULL,       "leave out TCP connections that are being made"),
 	OPT_HIDDEN(0, "skip-in-flight", CLI_FLAG, criu.tcp_skip_in_flight, NULL,       "the same"),
 	OPT(0, "tcp-close",           CLI_FLAG,   criu.tcp_close,      NULL,           "leave out open TCP connections: they are closed at the restore"),
-	OPT(0, "ext-unix-sk",         CLI_FLAG,   criu.ext_unix_sk,    NULL,           "allow Unix sockets whose other end is outside"),
-	OPT(0, "shell-job",           CLI_FLAG,   criu.shell_job,      NULL,           "allow a terminal or session of the caller"),
 	OPT(0, "file-locks",          CLI_FLAG,   criu.file_locks,     NULL,           "take file locks along"),
 	OPT(0, "link-remap",          CLI_FLAG,   criu.link_remap,     NULL,           "allow open files that were unlinked, by linking them again"),
 	OPT(0, "lazy-pages",          CLI_FLAG,   criu.lazy_pages,     NULL,           "serve the memory to a restore that asks for pages as it needs them"),
 	OPT(0, "status-fd",           CLI_INT,    criu.status_fd,      "N",            "with --lazy-pages: descriptor that gets a zero byte once pages are served"),
 	OPT(0, "page-server",         CLI_STRING, criu.page_server,    "ADDRESS:PORT", "send the memory to a page server"),
 	OPT(0, "auto-dedup",          CLI_FLAG,   criu.auto_dedup,     NULL,           "drop from the parent's images what the new ones have"),
-	OPT(0, "manage-cgroups-mode", CLI_STRING, criu.manage_cgroups, "MODE",         "what CRIU keeps of cgroups: soft (default), full, strict, ignore"),
-	OPT(0, "network-lock",        CLI_STRING, criu.network_lock,   "METHOD",       "how connections are held meanwhile: iptables, nftables, skip"),
-	OPT(0, "empty-ns",            CLI_LIST,   criu.empty_ns,       "network",      "accepted; the network's configuration is never part of the images"),
+	CRIU_OPTIONS()
 	OPT_HIDDEN(0, "lsm-profile",  CLI_STRING, criu.lsm_profile,    "TYPE:NAME",    "accepted; a restore uses it"),
 	OPT_HIDDEN(0, "lsm-mount-context", CLI_STRING, criu.lsm_mount_context, "CONTEXT", "accepted; a restore uses it"),
 	{0}
@@ -92,43 +84,14 @@ struct restore_args {
 	struct criu_options criu;
 };
 
-static err *foreground(struct start *s, int console, int *ret_status)
-{
-	auto_close int master = -1;
-
-	if (console >= 0)
-		TRY(receive_terminal(console, &master));
-	/* Others may want to look at, signal or enter the container now. */
-	container_done(&s->container);
-	s->container = (struct container)CONTAINER_INIT;
-	return supervise(s->pid, master, NULL, ret_status);
-}
-
 static err *restore(struct start *s, struct arena *arena, struct start_request *r,
 		    const struct restore_args *a, const struct criu_options *o, int *ret_status)
 {
-	auto_close int ours = -1;
-	auto_close int theirs = -1;
-	bool terminal = r->config->process && r->config->process->terminal;
+	auto_foreground struct foreground f = FOREGROUND_INIT;
 
-	if (terminal && !r->console_socket && !a->start.detach) {
-		TRY(console_pair(&ours, &theirs));
-		r->console_fd = theirs;
-	}
-	if (!a->start.detach && !a->start.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		return err_errno("become subreaper");
-	if (!a->start.detach)
-		TRY(supervise_block_signals());
+	TRY(foreground_begin(&a->start, r, &f));
 	TRY(restore_container(arena, r, o, s));
-	fd_clear(&theirs);
-	if (a->start.detach)
-		return NULL;
-	err *e = foreground(s, ours, ret_status);
-	err *end = start_end(s);
-	if (!e)
-		return end;
-	err_free(end);
-	return e;
+	return a->start.detach ? NULL : foreground_wait(s, &f, false, ret_status);
 }
 
 static err *restore_run(const struct cli_context *c, int *ret_status)
@@ -144,29 +107,22 @@ static err *restore_run(const struct cli_context *c, int *ret_status)
 	TRY(runtime_start_request(arena, c, &a->start, &warnings, &request));
 	err *e = restore(&s, arena, &request, a, &options, ret_status);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "container '%s'", request.id);
+	return runtime_named(e, request.id);
 }
 
 #define OPT_STRUCT struct restore_args
 /* clang-format off */
 static const struct cli_option restore_options[] = {
-	OPT('b', "bundle",            CLI_STRING, start.bundle,         "DIR",         "directory with config.json (default: the current one)"),
-	OPT('f', "config",            CLI_STRING, start.config,         "FILE",        "another name for config.json"),
+	BUNDLE_OPTIONS(start.)
 	OPT('d', "detach",            CLI_FLAG,   start.detach,         NULL,          "return once the container runs"),
 	OPT(0, "image-path",          CLI_STRING, criu.image_path,      "DIR",         "where the images are (default: ./checkpoint)"),
 	OPT(0, "work-path",           CLI_STRING, criu.work_path,       "DIR",         "where restore.log goes (default: the image path)"),
-	OPT(0, "console-socket",      CLI_STRING, start.console_socket, "PATH",        "Unix socket that receives the terminal"),
-	OPT(0, "pid-file",            CLI_STRING, start.pid_file,       "FILE",        "write the process id of the container there"),
 	OPT(0, "tcp-established",     CLI_FLAG,   criu.tcp_established, NULL,          "bring back open TCP connections"),
 	OPT(0, "tcp-close",           CLI_FLAG,   criu.tcp_close,       NULL,          "bring back open TCP connections as closed ones"),
-	OPT(0, "ext-unix-sk",         CLI_FLAG,   criu.ext_unix_sk,     NULL,          "allow Unix sockets whose other end is outside"),
-	OPT(0, "shell-job",           CLI_FLAG,   criu.shell_job,       NULL,          "allow a terminal or session of the caller"),
 	OPT(0, "file-locks",          CLI_FLAG,   criu.file_locks,      NULL,          "bring back file locks"),
 	OPT(0, "lazy-pages",          CLI_FLAG,   criu.lazy_pages,      NULL,          "fetch memory as it is needed, from a criu lazy-pages that runs"),
 	OPT(0, "auto-dedup",          CLI_FLAG,   criu.auto_dedup,      NULL,          "drop from the images what is restored"),
-	OPT(0, "manage-cgroups-mode", CLI_STRING, criu.manage_cgroups,  "MODE",        "what CRIU restores of cgroups: soft (default), full, strict, ignore"),
-	OPT(0, "network-lock",        CLI_STRING, criu.network_lock,    "METHOD",      "how connections were held: iptables, nftables, skip"),
-	OPT(0, "empty-ns",            CLI_LIST,   criu.empty_ns,        "network",     "accepted; hooks configure the network, or the engine did"),
+	CRIU_OPTIONS()
 	OPT(0, "lsm-profile",         CLI_STRING, criu.lsm_profile,     "TYPE:NAME",   "another AppArmor or SELinux profile: apparmor:NAME, selinux:LABEL"),
 	OPT(0, "lsm-mount-context",   CLI_STRING, criu.lsm_mount_context, "CONTEXT",   "another SELinux context for mounts that had one"),
 	OPT(0, "no-subreaper",        CLI_FLAG,   start.no_subreaper,   NULL,          "leave orphans of the container to the caller's reaper"),

@@ -1,5 +1,6 @@
 /* cmd/stube-runtime/create.c: the commands create and start. */
 #include "base/log.h"
+#include "cmd/stube-runtime/options.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "runtime/interrupt.h"
 
@@ -23,15 +24,9 @@ static err *create_run(const struct cli_context *c, int *ret_status)
 #define OPT_STRUCT struct start_args
 /* clang-format off */
 static const struct cli_option create_options[] = {
-	OPT('b', "bundle",         CLI_STRING, bundle,         "DIR",  "directory with config.json (default: the current one)"),
-	OPT('f', "config",         CLI_STRING, config,         "FILE", "another name for config.json"),
-	OPT(0,   "console-socket", CLI_STRING, console_socket, "PATH", "Unix socket that receives the terminal"),
-	OPT(0,   "pid-file",       CLI_STRING, pid_file,       "FILE", "write the process id of the container there"),
-	OPT(0,   "pidfd-socket",   CLI_STRING, pidfd_socket,   "PATH", "Unix socket that receives a pidfd of the container"),
-	OPT(0,   "preserve-fds",   CLI_UINT,   preserve_fds,   "N",    "pass on N descriptors from 3 on"),
-	OPT(0,   "no-pivot",       CLI_FLAG,   no_pivot,       NULL,   "do not use pivot_root (the host runs from an initramfs)"),
-	OPT(0,   "no-new-keyring", CLI_FLAG,   no_new_keyring, NULL,   "keep the caller's session keyring"),
-	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper,  NULL,   "accepted: create ends before there is anything to reap"),
+	BUNDLE_OPTIONS()
+	PROCESS_OPTIONS()
+	OPT_HIDDEN(0, "no-subreaper", CLI_FLAG, no_subreaper, NULL, "accepted: create ends before there is anything to reap"),
 	{0}
 };
 /* clang-format on */

@@ -1,8 +1,4 @@
 /* cmd/stube-runtime/mounts.c: the commands mounts add and mounts remove. */
-#include <fcntl.h>
-
-#include "base/fd.h"
-#include "base/file.h"
 #include "cmd/stube-runtime/init-image.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
@@ -27,10 +23,7 @@ static err *read_document(struct arena *arena, const struct cli_context *c, stru
 				"Give a file, '-' for standard input, or the JSON text itself.");
 	if (!a->file && strchr("[{", *from) && *from)
 		return oci_mounts_decode(arena, "mounts", from, strlen(from), warnings, ret);
-	if (str_equal(from, "-"))
-		TRY(err_wrap(fd_read_all(0, &text), "standard input"));
-	else
-		TRY(file_read(AT_FDCWD, from, &text));
+	TRY(runtime_read_document(from, &text));
 	return oci_mounts_decode(arena, from, text.data, text.len, warnings, ret);
 }
 
@@ -57,7 +50,7 @@ static err *change(const struct cli_context *c,
 	TRY(read_document(arena, c, &warnings, &r.mounts));
 	err *e = act(arena, &r);
 	runtime_log_warnings(&warnings);
-	return err_wrap(e, "container '%s'", c->operands[0]);
+	return runtime_named(e, c->operands[0]);
 }
 
 static err *add_run(const struct cli_context *c, int *ret_status)

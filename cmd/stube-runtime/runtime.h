@@ -54,6 +54,9 @@ err *runtime_open(struct arena *arena, const struct cli_context *c, enum contain
 err *runtime_each(struct arena *arena, const struct cli_context *c, bool regex,
 		  err *(*act)(void *data, const char *root, const char *id), void *data) MUST_CHECK;
 
+/* The text of a document that an option names: a file, or - for standard input. */
+err *runtime_read_document(const char *path, struct str *ret) MUST_CHECK;
+
 extern const struct cli_command cmd_create, cmd_run, cmd_start, cmd_exec;
 extern const struct cli_command cmd_state, cmd_list, cmd_kill, cmd_delete, cmd_ps, cmd_pause, cmd_resume;
 extern const struct cli_command cmd_spec, cmd_features;

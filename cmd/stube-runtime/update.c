@@ -132,10 +132,7 @@ static err *read_resources(struct arena *arena, const struct update_args *a, str
 	if (!a->resources)
 		return oci_resources_decode(arena, "options", text.data, text.len, warnings, ret);
 	str_clear(&text);
-	if (str_equal(a->resources, "-"))
-		TRY(err_wrap(fd_read_all(0, &text), "standard input"));
-	else
-		TRY(file_read(AT_FDCWD, a->resources, &text));
+	TRY(runtime_read_document(a->resources, &text));
 	return oci_resources_decode(arena, a->resources, text.data, text.len, warnings, ret);
 }
 

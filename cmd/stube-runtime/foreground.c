@@ -1,0 +1,72 @@
+/* cmd/stube-runtime/foreground.c: what run and restore do alike while they wait for their container. */
+#include "cmd/stube-runtime/foreground.h"
+
+#include <sys/prctl.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "runtime/interrupt.h"
+#include "runtime/supervise.h"
+
+void foreground_done(struct foreground *f)
+{
+	fd_clear(&f->ours);
+	fd_clear(&f->theirs);
+}
+
+err *foreground_begin(const struct start_args *a, struct start_request *r, struct foreground *f)
+{
+	bool terminal = r->config->process && r->config->process->terminal;
+
+	if (a->detach)
+		return NULL;
+	if (terminal && !r->console_socket) {
+		TRY(console_pair(&f->ours, &f->theirs));
+		r->console_fd = f->theirs;
+	}
+	/* Processes that the container leaves behind come to us and are reaped. */
+	if (!a->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return err_errno("become subreaper");
+	return supervise_block_signals();
+}
+
+static void relay_notify(void *data)
+{
+	err *e = notify_relay(data);
+
+	if (e)
+		log_err(e);
+	err_free(e);
+}
+
+static err *watch(struct start *s, struct foreground *f, int *ret_status)
+{
+	struct supervise_watch notify = { .fd = s->notify.sock, .readable = relay_notify, .data = &s->notify };
+	auto_close int master = -1;
+
+	/* Only the container holds it now: its end is seen. */
+	fd_clear(&f->theirs);
+	if (f->ours >= 0)
+		TRY(receive_terminal(f->ours, &master));
+	/* Others may want to look at, signal or enter the container now. */
+	container_done(&s->container);
+	s->container = (struct container)CONTAINER_INIT;
+	return supervise(s->pid, master, &notify, ret_status);
+}
+
+err *foreground_wait(struct start *s, struct foreground *f, bool keep, int *ret_status)
+{
+	/* From here on signals are the container's. */
+	interrupt_close();
+	err *e = watch(s, f, ret_status);
+	if (keep)
+		return e;
+	/* A poststop hook that hangs. */
+	if (!e)
+		e = interrupt_open();
+	err *end = start_end(s);
+	if (!e)
+		return end;
+	err_free(end);
+	return e;
+}
