@@ -118,14 +118,20 @@ static void usage_line(const struct cli_path *path, struct str *out)
 		str_addf(out, " %s", command->operands);
 }
 
+void cli_print_usage(const struct cli_path *path, struct str *out)
+{
+	str_add(out, "Usage: ");
+	usage_line(path, out);
+	str_add_char(out, '\n');
+}
+
 void cli_print_help(const struct cli_path *path, struct str *out)
 {
 	const struct cli_command *command = last(path);
 	const char *example = command ? command->example : path->program->example;
 
-	str_addf(out, "%s.\n\nUsage: ", command ? command->summary : path->program->summary);
-	usage_line(path, out);
-	str_add_char(out, '\n');
+	str_addf(out, "%s.\n\n", command ? command->summary : path->program->summary);
+	cli_print_usage(path, out);
 	if (commands_of(path))
 		help_commands(commands_of(path), out);
 	help_options(options_of(path), out);

@@ -1,14 +1,10 @@
 /* base/cli.c: parsing of command lines by table. */
 #include "base/cli.h"
 
-#include <math.h>
 #include <unistd.h>
 
 #include "base/cli-internal.h"
-#include "base/clock.h"
 #include "base/fd.h"
-
-#define LIST_MAX 4096 /* values of one CLI_LIST option */
 
 bool cli_is_end(const struct cli_option *o)
 {
@@ -27,128 +23,14 @@ void cli_path_text(const struct cli_path *path, struct str *out)
 		str_addf(out, " %s", path->commands[i]->name);
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
-
-static bool parse_size(const char *text, uint64_t *ret)
-{
-	static const char suffixes[] = "kmgtpe";
-	char *end = NULL;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	if (str_to_u64(text, ret))
-		return true;
-	double number = strtod(text, &end);
-	const char *suffix = *end ? strchr(suffixes, *end | 0x20) : NULL;
-	if (!suffix)
-		return false;
-	end++;
-	if (*end == 'i' && (end[1] | 0x20) == 'b')
-		end += 2;
-	else if ((*end | 0x20) == 'b')
-		end++;
-	number = ldexp(number, 10 * (int)(suffix - suffixes + 1));
-	if (*end || !isfinite(number) || number >= 18446744073709551616.0)
-		return false;
-	*ret = (uint64_t)number;
-	return true;
-}
-
-static bool is_choice(const char *choices, const char *value)
-{
-	size_t len = strlen(value);
-
-	for (const char *p = choices; len > 0 && *p; p += *p == '|') {
-		size_t n = strcspn(p, "|");
-
-		if (n == len && strncmp(p, value, n) == 0)
-			return true;
-		p += n;
-	}
-	return false;
-}
-
-static err *bad(const struct cli_option *o, const char *value, const char *reason)
-{
-	if (o->long_name)
-		return err_new(EINVAL, "--%s: '%s' %s", o->long_name, value, reason);
-	return err_new(EINVAL, "-%c: '%s' %s", o->short_name, value, reason);
-}
-
-static err *store_list(const struct cli_option *o, const char *value, struct strv *list)
-{
-	if (list->max == 0)
-		list->max = LIST_MAX;
-	strv_add(list, value);
-	return err_wrap(strv_check(list), "--%s", o->long_name);
-}
-
-/* "true", "1", "F": what Go's strconv.ParseBool takes. */
-static err *store_flag(const struct cli_option *o, const char *value, bool *ret)
-{
-	static const char *const words[] = { "false", "False", "FALSE", "f", "F", "0",
-					     "true",  "True",  "TRUE",	"t", "T", "1" };
-
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(value, words[i]) != 0)
-			continue;
-		*ret = i >= ARRAY_LEN(words) / 2;
-		return NULL;
-	}
-	return bad(o, value, "is not one of true|false");
-}
-
-static err *store(const struct cli_option *o, const char *value, void *args)
-{
-	void *member = (char *)args + o->offset;
-	char reason[256];
-
-	switch (o->kind) {
-	case CLI_FLAG:
-		*(bool *)member = true;
-		return NULL;
-	case CLI_STRING:
-	case CLI_OPTIONAL:
-		*(const char **)member = value;
-		return NULL;
-	case CLI_CHOICE:
-		snprintf(reason, sizeof reason, "is not one of %s", o->argument);
-		if (!is_choice(o->argument, value))
-			return bad(o, value, reason);
-		*(const char **)member = value;
-		return NULL;
-	case CLI_UINT:
-		return str_to_u64(value, member) ? NULL : bad(o, value, "is not a whole number");
-	case CLI_INT:
-		return str_to_i64(value, member) ? NULL : bad(o, value, "is not a whole number");
-	case CLI_SECONDS:
-		return clock_parse_duration(value, member) ? NULL :
-			bad(o, value, "is not a time such as 10, 1m30s or 250ms");
-	case CLI_SIZE:
-		return parse_size(value, member) ? NULL : bad(o, value, "is not a size such as 512, 64k or 1.5G");
-	case CLI_LIST:
-		return store_list(o, value, member);
-	case CLI_HEADING:
-		break;
-	}
-	return err_new(EINVAL, "option without a kind");
-}
-
-static void free_lists(const struct cli_option *options, void *args)
-{
-	for (const struct cli_option *o = options; !cli_is_end(o); o++)
-		if (o->kind == CLI_LIST)
-			strv_done((struct strv *)(void *)((char *)args + o->offset));
-}
-
 /* --- words ----------------------------------------------------------------------------------- */
 
 struct parse {
 	const struct cli_option *options;
 	void *args;
 	char **argv; /* rest of the words */
-	bool stop_at_operand;
-	bool help, version;
+	bool stop_at_operand, peers_words;
+	bool help, usage, version;
 	char **operands;
 	size_t operand_count;
 };
@@ -169,59 +51,99 @@ static const struct cli_option *find_short(const struct cli_option *options, cha
 	return NULL;
 }
 
-static err *parse_long(struct parse *p, const char *word)
+/* What every program answers; false: no such word. */
+static bool parse_question(struct parse *p, const char *name, size_t len)
 {
-	const char *name = word + 2;
+	const struct {
+		const char *name;
+		bool known, *seen;
+	} rows[] = {
+		{ "help", true, &p->help },
+		{ "version", true, &p->version },
+		{ "usage", p->peers_words, &p->usage },
+		{ "h", true, &p->help },
+		{ "v", true, &p->version },
+		{ "?", p->peers_words, &p->help },
+		{ "V", p->peers_words, &p->version },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!rows[i].known || strlen(rows[i].name) != len || strncmp(rows[i].name, name, len) != 0)
+			continue;
+		*rows[i].seen = true;
+		return true;
+	}
+	return false;
+}
+
+static err *parse_short(struct parse *p, const char *letters);
+
+static err *parse_long(struct parse *p, const char *name)
+{
 	size_t len = strcspn(name, "=");
 	const char *value = name[len] ? name + len + 1 : NULL;
 	const struct cli_option *o = find_long(p->options, name, len);
 
-	if (!o && strcmp(name, "help") == 0) {
-		p->help = true;
+	if (!o && len == 1 && p->peers_words)
+		return parse_short(p, name);
+	if (!o && len > 1 && !value && parse_question(p, name, len))
 		return NULL;
-	}
-	if (!o && strcmp(name, "version") == 0) {
-		p->version = true;
-		return NULL;
-	}
 	if (!o)
 		return err_new(EINVAL, "unknown option '--%.*s'", (int)len, name);
 	/* As Go programs' callers write them. */
-	if (o->kind == CLI_FLAG && value) {
-		return store_flag(o, value, (bool *)(void *)((char *)p->args + o->offset));
-	}
+	if (o->kind == CLI_FLAG && value)
+		return cli_store_flag(o, value, p->args);
 	if (o->kind == CLI_OPTIONAL)
-		return store(o, value ? value : "", p->args);
+		return cli_store(o, value ? value : "", p->args);
 	if (cli_takes_argument(o) && !value) {
 		/* In these words podman recognises which options a runtime has. */
 		if (!*p->argv)
 			return err_new(EINVAL, "--%s: requires an argument, %s", o->long_name, o->argument);
 		value = *p->argv++;
 	}
-	return store(o, value, p->args);
+	return cli_store(o, value, p->args);
 }
 
-static err *parse_short(struct parse *p, const char *word)
+static err *parse_short(struct parse *p, const char *letters)
 {
-	for (const char *c = word + 1; *c; c++) {
+	for (const char *c = letters; *c; c++) {
 		const struct cli_option *o = find_short(p->options, *c);
+		const char *rest = p->peers_words && c[1] == '=' ? c + 2 : NULL;
 
-		if (!o && (*c == 'h' || *c == 'v')) {
-			*(*c == 'h' ? &p->help : &p->version) = true;
+		if (!o && parse_question(p, c, 1))
 			continue;
-		}
 		if (!o)
 			return err_new(EINVAL, "unknown option '-%c'", *c);
+		if (o->kind == CLI_FLAG && rest)
+			return cli_store_flag(o, rest, p->args);
 		if (!cli_takes_argument(o)) {
-			TRY(store(o, o->kind == CLI_OPTIONAL ? "" : NULL, p->args));
+			TRY(cli_store(o, o->kind == CLI_OPTIONAL ? "" : NULL, p->args));
 			continue;
 		}
-		const char *value = c[1] ? c + 1 : *p->argv ? *p->argv++ : NULL;
+		const char *value = rest ? rest : c[1] ? c + 1 : *p->argv ? *p->argv++ : NULL;
 		if (!value)
 			return err_new(EINVAL, "-%c: requires an argument, %s", *c, o->argument);
-		return store(o, value, p->args);
+		return cli_store(o, value, p->args);
 	}
 	return NULL;
+}
+
+/* "-root": the whole name of a long option, which no bundle of short ones spells by chance (decision 0171).
+ */
+static bool is_long_with_one_dash(struct parse *p, const char *name)
+{
+	size_t len = strcspn(name, "=");
+	struct parse asked = *p;
+
+	return p->peers_words && len > 1 &&
+	       (find_long(p->options, name, len) || (!name[len] && parse_question(&asked, name, len)));
+}
+
+static err *parse_option(struct parse *p, const char *word)
+{
+	if (word[1] == '-')
+		return parse_long(p, word + 2);
+	return is_long_with_one_dash(p, word + 1) ? parse_long(p, word + 1) : parse_short(p, word + 1);
 }
 
 static err *parse_words(struct parse *p)
@@ -238,12 +160,19 @@ static err *parse_words(struct parse *p)
 		} else if (strcmp(word, "--") == 0) {
 			options_ended = true;
 		} else {
-			TRY(word[1] == '-' ? parse_long(p, word) : parse_short(p, word));
+			TRY(parse_option(p, word));
 		}
-		if (p->help || p->version)
+		if (p->help || p->usage || p->version)
 			break;
 	}
 	return NULL;
+}
+
+static void free_lists(const struct cli_option *options, void *args)
+{
+	for (const struct cli_option *o = options; !cli_is_end(o); o++)
+		if (o->kind == CLI_LIST)
+			strv_done((struct strv *)(void *)((char *)args + o->offset));
 }
 
 /* --- programs -------------------------------------------------------------------------------- */
@@ -294,6 +223,14 @@ static int print_help(const struct cli_path *path)
 	auto_str struct str text = STR_INIT(1 << 20);
 
 	cli_print_help(path, &text);
+	return print(&text);
+}
+
+static int print_usage(const struct cli_path *path)
+{
+	auto_str struct str text = STR_INIT(4096);
+
+	cli_print_usage(path, &text);
 	return print(&text);
 }
 
@@ -356,6 +293,18 @@ static size_t count_words(char **argv)
 	return n;
 }
 
+/* --help and its like: what they ask for is printed. */
+static bool answer(const struct cli_path *path, const struct parse *p, int *ret_status)
+{
+	if (p->help)
+		*ret_status = print_help(path);
+	else if (p->usage)
+		*ret_status = print_usage(path);
+	else if (p->version)
+		*ret_status = print_version(path->program);
+	return p->help || p->usage || p->version;
+}
+
 static int run_command(struct cli_path *path, const struct cli_command *command, char **argv,
 		       const void *globals)
 {
@@ -367,6 +316,7 @@ static int run_command(struct cli_path *path, const struct cli_command *command,
 		.args = args,
 		.argv = argv,
 		.stop_at_operand = command->stop_at_operand,
+		.peers_words = path->program->peers_words,
 		.operands = operands,
 	};
 
@@ -375,11 +325,9 @@ static int run_command(struct cli_path *path, const struct cli_command *command,
 	if (command->defaults)
 		command->defaults(args);
 	err *e = parse_words(&p);
-	int status;
-	if (p.help && !e)
-		status = print_help(path);
-	else if (p.version && !e)
-		status = print_version(path->program);
+	int status = CLI_OK;
+	if (!e && answer(path, &p, &status))
+		;
 	else if (e || (e = check_operands(command, p.operand_count)))
 		status = usage_error(path, e);
 	else
@@ -396,17 +344,26 @@ static const struct cli_command *find_command(const struct cli_command *const *c
 	return NULL;
 }
 
+/* In the place of a subcommand. */
+static bool asks_for_help(const struct cli_program *program, const char *word)
+{
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		return true;
+	return program->peers_words && (strcmp(word, "-help") == 0 || strcmp(word, "-?") == 0);
+}
+
 /* Follow the words to a command: "image pack". */
 static int dispatch(struct cli_path *path, const struct cli_command *const *commands, char **argv,
 		    const void *globals, bool help)
 {
-	if (!*argv || strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0) {
+	if (!*argv || asks_for_help(path->program, *argv)) {
 		if (*argv || help)
 			return print_help(path);
 		return usage_error(path, err_new(EINVAL, "needs a command"));
 	}
 	const struct cli_command *command = find_command(commands, *argv);
-	if (!command && path->depth == 0 && strcmp(*argv, "help") == 0)
+	bool is_help = strcmp(*argv, "help") == 0 || (path->program->peers_words && strcmp(*argv, "h") == 0);
+	if (!command && path->depth == 0 && is_help)
 		return dispatch(path, commands, argv + 1, globals, true);
 	if (!command)
 		return usage_error(path, err_new(EINVAL, "unknown command '%s'", *argv));
@@ -431,13 +388,12 @@ static int run_program(struct cli_path *path, struct parse *globals, char **oper
 {
 	const struct cli_program *program = path->program;
 	err *e = parse_words(globals);
+	int status;
 
 	if (e)
 		return usage_error(path, e);
-	if (globals->help)
-		return print_help(path);
-	if (globals->version)
-		return print_version(program);
+	if (answer(path, globals, &status))
+		return status;
 	e = program->setup ? program->setup(globals->args) : NULL;
 	if (e) {
 		report(program, e);
@@ -467,6 +423,7 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 		.args = globals,
 		.argv = argv + 1,
 		.stop_at_operand = true,
+		.peers_words = program->peers_words,
 		.operands = operands,
 	};
 	status = run_program(&path, &p, operands);

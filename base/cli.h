@@ -109,6 +109,10 @@ struct cli_program {
 	const struct cli_command *main; /* a program without commands: its operands, options, run */
 	/* After the global options, before the command: opens the log. May be NULL. */
 	err *(*setup)(const void *globals);
+	/* Also what programs in Go (flag) and of GNU (argp) take: -long, --s, -s=VALUE; -?, -V, --usage, `h`.
+	 * The whole name of a long option behind one dash goes before short ones: -user is --user, not -u
+	 * ser. */
+	bool peers_words;
 	void (*version)(void); /* prints for --version; NULL: "NAME version VERSION" */
 	/* Prints an error that ended the program; NULL: "error: TEXT" and the hint on stderr. */
 	void (*report)(const err *e);

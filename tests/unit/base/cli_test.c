@@ -95,8 +95,8 @@ static const struct cli_program program = {
 	.globals_size = sizeof(struct globals), .commands = commands, .setup = prog_setup, .report = report,
 };
 
-/* Run the program with words separated by spaces. */
-static int run(const char *line)
+/* Run a program with words separated by spaces. */
+static int run_program(const struct cli_program *which, const char *line)
 {
 	char text[1000], *argv[50] = { text }, *save = NULL;
 	int argc = 0;
@@ -107,7 +107,12 @@ static int run(const char *line)
 	argv[argc] = NULL;
 	reported[0] = words[0] = env[0] = '\0';
 	memset(&seen, 0, sizeof seen);
-	return cli_main(&program, argc, argv);
+	return cli_main(which, argc, argv);
+}
+
+static int run(const char *line)
+{
+	return run_program(&program, line);
 }
 
 static void test_options_in_all_their_spellings(void **state)
@@ -128,6 +133,67 @@ static void test_options_in_all_their_spellings(void **state)
 	assert_int_equal(run("kill --all=false --colour=always -- -web"), 0);
 	assert_false(seen.all);
 	assert_string_equal(words, "-web|");
+}
+
+static void test_a_program_that_asks_for_it_takes_the_words_of_go_and_of_argp(void **state)
+{
+	struct cli_program peer = program;
+
+	(void)state;
+	peer.peers_words = true;
+	assert_int_equal(run_program(&peer,
+				     "-debug kill -all -timeout 5 -format=json -env A=B=C -nice -5 web"),
+			 0);
+	assert_true(debug_seen && seen.all && seen.timeout == 5000000000 && seen.nice == -5);
+	assert_string_equal(seen.format, "json");
+	assert_string_equal(env, "A=B=C|");
+	assert_int_equal(run_program(&peer, "-debug=false kill -a=0 --t 5 --n=4 -e=A=B -colour=never web"),
+			 0);
+	assert_true(!debug_seen && !seen.all && seen.timeout == 5000000000 && seen.count == 4);
+	assert_string_equal(seen.colour, "never");
+	assert_string_equal(env, "A=B|");
+	/* What is no whole name is short options, as ever. */
+	assert_int_equal(run_program(&peer, "kill -at5 -n3 -eX=Y -- -web"), 0);
+	assert_true(seen.all && seen.timeout == 5000000000 && seen.count == 3);
+	assert_string_equal(words, "-web|");
+	assert_int_equal(run_program(&peer, "run image -all"), 0);
+	assert_string_equal(words, "image|-all|");
+	for (const char *const *line = (const char *const[]){ "-?", "-V", "-help", "-version", "--usage",
+							      "-usage", "h kill", "kill -?", "kill --usage",
+							      "kill -help", "image -?", "kill --h", NULL };
+	     *line; line++) {
+		assert_int_equal(run_program(&peer, *line), 0);
+		assert_string_equal(reported, "");
+	}
+	/* Nobody else takes them. */
+	for (const char *const *line =
+		     (const char *const[]){ "-?", "-V", "-debug", "--usage", "h kill", "kill -all web",
+					    "kill --n=4 web", "kill -n=4 web", "image -?", NULL };
+	     *line; line++)
+		assert_int_equal(run(*line), 2);
+}
+
+static void test_a_choice_of_truths_takes_go_s_words_for_them(void **state)
+{
+	static const struct cli_option truth = { .long_name = "x",
+						 .kind = CLI_CHOICE,
+						 .argument = "true|false|auto" };
+	static const struct cli_option other = { .long_name = "x",
+						 .kind = CLI_CHOICE,
+						 .argument = "on|false" };
+	const char *value = NULL;
+
+	(void)state;
+	for (const char *const *word = (const char *const[]){ "1", "t", "TRUE", NULL }; *word; word++) {
+		assert_ok(cli_store(&truth, *word, &value));
+		assert_string_equal(value, "true");
+	}
+	assert_ok(cli_store(&truth, "F", &value));
+	assert_string_equal(value, "false");
+	assert_ok(cli_store(&truth, "auto", &value));
+	assert_string_equal(value, "auto");
+	assert_err(cli_store(&truth, "maybe", &value), "--x: 'maybe' is not one of true|false|auto");
+	assert_err(cli_store(&other, "1", &value), "--x: '1' is not one of on|false");
 }
 
 static void test_words_behind_the_operand_belong_to_the_command(void **state)
@@ -303,6 +369,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_in_all_their_spellings),
+		cmocka_unit_test(test_a_program_that_asks_for_it_takes_the_words_of_go_and_of_argp),
+		cmocka_unit_test(test_a_choice_of_truths_takes_go_s_words_for_them),
 		cmocka_unit_test(test_words_behind_the_operand_belong_to_the_command),
 		cmocka_unit_test(test_usage_errors_are_one_line_that_names_the_choices),
 		cmocka_unit_test(test_failures_and_passed_on_statuses),
