@@ -31,11 +31,13 @@ static const struct cli_command *const commands[] = {
 	&cmd_features, &cmd_checkpoint, &cmd_restore, NULL,
 };
 
-/* "NAME version X", then "spec: X", as tools parse them; under the name it was called by, because some
- * look for "runc version". */
+/* Set by rules.mk. */
+extern const char stube_commit[];
+
+/* "NAME version X", "commit: X" and "spec: X", as Docker and others parse them. */
 static void print_version(void)
 {
-	printf("stube-runtime version %s\nspec: %s\n", stube_version, OCI_VERSION);
+	printf("stube-runtime version %s\ncommit: %s\nspec: %s\n", stube_version, stube_commit, OCI_VERSION);
 }
 
 /* A closed stdin, stdout or stderr must not become the number of something that we open. */
@@ -88,6 +90,7 @@ int main(int argc, char **argv)
 		.globals_size = sizeof(struct runtime_globals),
 		.commands = commands,
 		.setup = setup,
+		.peers_words = true, /* runc is of Go, crun of argp */
 		.version = print_version,
 		.report = report,
 	};

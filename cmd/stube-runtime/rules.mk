@@ -3,6 +3,17 @@
 # RUNTIME_LIBC=glibc: static-pie against glibc. Other modes: dynamic, against glibc.
 RUNTIME_LIBC ?= musl
 
+# What `--version` calls commit: the checkout's, else the version; the file changes only when that does.
+$(O)/commit: FORCE
+	@mkdir -p $(@D)
+	$(Q)commit=$$(git --git-dir=.git describe --always --abbrev=40 --exclude='*' 2>/dev/null || echo $(VERSION)); \
+	  [ "$$(cat $@ 2>/dev/null)" = "$$commit" ] || echo "$$commit" > $@
+$(O)/commit.o: $(O)/commit
+	$(Q)printf 'extern const char stube_commit[]; const char stube_commit[] = "%s";\n' "$$(cat $<)" | \
+	  $(CC) $(ALL_CFLAGS) -fPIE -xc -c -o $@ -
+$(BIN)/stube-runtime: $(O)/commit.o
+.PHONY: FORCE
+
 ifeq ($(MODE)-$(RUNTIME_LIBC),release-musl)
 RUNTIME_SRC := $(wildcard cmd/stube-runtime/*.c cmd/stube-runtime/musl/*.c) \
                $(foreach m,$(call links,stube-runtime),$(wildcard $(m)/*.c))

@@ -259,12 +259,6 @@ go() {
 	[[ "$output" == *"config.json:"*": vm: is not supported"* ]]
 }
 
-@test "the version is printed as tools parse it" {
-	run "$RT_BIN" --version
-	[[ "${lines[0]}" =~ ^stube-runtime\ version\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
-	[[ "${lines[1]}" =~ ^spec:\ 1\.[0-9]+\.[0-9]+$ ]]
-}
-
 @test "a closed stdin is not replaced by something of the runtime" {
 	rt_bundle b "$(rt_sh 'readlink /proc/self/fd/0; ls /proc/self/fd | wc -l')"
 	run bash -c '"$0" --root "$1" run -b "$2" "$3" <&-' "$RT_BIN" "$ROOT" "$T/b" "$ID"

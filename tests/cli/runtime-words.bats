@@ -149,13 +149,52 @@ stopped() {
 	EOF_ROWS
 }
 
-@test "--version is two lines that start as those of runc and crun do" {
-	run rt --version
+@test "--version has the lines of runc and crun that callers parse: version, commit, spec" {
+	local expected
+	for word in --version -v -V -version; do
+		run rt "$word"
+		[ "$status" -eq 0 ]
+		[ "${#lines[@]}" -eq 3 ]
+		[[ "${lines[0]}" =~ ^[a-z-]+\ version\ [0-9] ]]
+		[[ "${lines[1]}" =~ ^commit:\ [0-9a-f.]+$ ]]
+		[[ "${lines[2]}" =~ ^spec:\ [0-9]+\.[0-9]+ ]]
+	done
+	# The checkout's, where it is one and was not committed to since the build.
+	expected=$(cat "$BATS_TEST_DIRNAME/../../build/release/commit")
+	[ "${lines[1]}" = "commit: $expected" ]
+}
+
+@test "help is asked for in the words of runc and of crun, and is no failure" {
+	for words in --help -h '-?' -help help h 'create -?' 'help create' 'h create' 'create -h' 'mounts -?'; do
+		# shellcheck disable=SC2086 # words
+		run "$RT_BIN" $words
+		echo "# $words: $status"
+		[ "$status" -eq 0 ]
+		[[ "$output" == *"Usage: stube-runtime"* ]]
+	done
+	run "$RT_BIN" create --usage
 	[ "$status" -eq 0 ]
-	[[ "${lines[0]}" =~ ^[a-z-]+\ version\ [0-9] ]]
-	[[ "${lines[1]}" =~ ^spec:\ [0-9]+\.[0-9]+ ]]
-	run rt -v
-	[[ "${lines[1]}" =~ ^spec: ]]
+	[ "$output" = "Usage: stube-runtime create [OPTIONS] ID" ]
+	for words in "help nothing" nothing "create --nothing" "" create; do
+		# shellcheck disable=SC2086
+		run "$RT_BIN" $words
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "a command line in the style of Go programs does what it says" {
+	rt_bundle b "$(rt_sh 'sleep 60')"
+	"$RT_BIN" -root "$ROOT" -log "$T/go.log" -log-format=json -rootless=0 -debug=false \
+		create -bundle "$T/b" -pid-file="$T/pid" "$ID" > "$T/out" 2>&1
+	[ -s "$T/pid" ]
+	run "$RT_BIN" -root="$ROOT" list -format=json
+	[ "$(jq -r '.[0].id' <<< "$output")" = "$ID" ]
+	run "$RT_BIN" -root "$ROOT" -log "$T/go.log" -log-format json kill -all nobody TERM
+	[ "$status" -eq 1 ]
+	tail -n 1 "$T/go.log" | jq -e '.level == "error"'
+	"$RT_BIN" -root "$ROOT" delete -force "$ID"
+	run "$RT_BIN" --rootless=maybe list
+	[ "$status" -eq 2 ]
 }
 
 @test "what killed the process inside in the middle of a start is said" {
