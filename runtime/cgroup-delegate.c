@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "oci/config.h"
 #include "runtime/annotations.h"
+#include "runtime/cgroup-owner.h"
 #include "runtime/idmap.h"
 
 /* Who is root in the container, on the host; UINT32_MAX: nobody, the owner stays. */
@@ -23,17 +24,11 @@ static uint32_t root_of(const struct oci_id_mappings *map)
 	return UINT32_MAX;
 }
 
-/* config-linux.md, "Cgroup ownership": these and no others, or the container could raise its own limits. */
 static err *give(int fd, const struct oci_linux *l)
 {
-	static const char *const files[] = { ".", "cgroup.procs", "cgroup.threads",
-					     "cgroup.subtree_control" };
 	uint32_t uid = root_of(&l->uid_mappings), gid = root_of(&l->gid_mappings);
 
-	for (size_t i = 0; i < ARRAY_LEN(files) && uid != UINT32_MAX && gid != UINT32_MAX; i++)
-		if (fchownat(fd, files[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			return err_errno("give '%s' to the container", files[i]);
-	return NULL;
+	return uid != UINT32_MAX && gid != UINT32_MAX ? cgroup_give(fd, uid, gid) : NULL;
 }
 
 err *cgroup_delegate(int cgroup_fd, const struct oci_config *config, pid_t pid)

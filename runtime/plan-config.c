@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "runtime/annotations.h"
 #include "runtime/cgroup-delegate.h"
+#include "runtime/cgroup-owner.h"
 #include "runtime/delete.h"
 
 /* config-linux.md, "Default Devices"; console and ptmx belong to the terminal and to devpts. */
@@ -221,7 +222,7 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s)
 	TRY(plan_paths(b, s, "readonlyPaths", &c->linux.readonly_paths, &b->plan.readonly));
 	TRY(plan_sysctls(b, s));
 	TRY(plan_names(b, c, s->namespaces->all));
-	if (cgroup_delegate_name(c) || c->linux.intel_rdt)
+	if (cgroup_delegate_name(c) || cgroup_owner_wanted(c) || c->linux.intel_rdt)
 		b->plan.flags |= PLAN_LIMITS;
 	if (c->linux.net_devices.count > 0)
 		b->plan.flags |= PLAN_NET_DEVICES;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "oci/state.h"
 #include "runtime/cgroup-delegate.h"
+#include "runtime/cgroup-owner.h"
 #include "runtime/death.h"
 #include "runtime/delete.h"
 #include "runtime/devices-bpf.h"
@@ -86,6 +87,7 @@ static err *row_limits(void *data)
 
 	TRY(start_limits(s));
 	TRY(start_enter_resctrl(s));
+	TRY(cgroup_give_to_user(&s->cgroup, s->request->config, s->proc_fd, s->pid, s->request->rootless));
 	return cgroup_delegate(s->cgroup.fd, s->request->config, s->pid);
 }
 
