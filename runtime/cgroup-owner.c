@@ -1,9 +1,10 @@
-/* runtime/cgroup-owner.c: whom a container's cgroup belongs to. */
+/* runtime/cgroup-owner.c: whom a container's cgroup belongs to: a user, a container. */
 #include "runtime/cgroup-owner.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -101,4 +102,28 @@ err *cgroup_give_to_user(const struct cgroup *cg, const struct oci_config *confi
 		return err_wrap(e, "cgroup '%s'", cg->path);
 	err_free(e);
 	return NULL;
+}
+
+/* trusted.*: only with CAP_SYS_ADMIN in the first user namespace; a container's root could hide from a kill
+ * else. */
+#define TAKEN_BY "trusted.stube.container"
+
+void cgroup_take_over(const struct cgroup *cg, const char *id, const char *created)
+{
+	auto_str struct str name = STR_INIT(4096);
+
+	if (cg->fd < 0 || cg->made > 0)
+		return;
+	str_addf(&name, "%s %s", id, created);
+	(void)fsetxattr(cg->fd, TAKEN_BY, name.data, name.len, 0);
+}
+
+bool cgroup_is_taken_over(const struct cgroup *cg, const char *id, const char *created)
+{
+	auto_str struct str name = STR_INIT(4096);
+	char by[4096];
+
+	ssize_t n = cg->fd < 0 ? -1 : fgetxattr(cg->fd, TAKEN_BY, by, sizeof by);
+	str_addf(&name, "%s %s", id, created);
+	return n >= 0 && ((size_t)n != name.len || memcmp(by, name.data, name.len) != 0);
 }

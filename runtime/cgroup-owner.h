@@ -1,4 +1,4 @@
-/* runtime/cgroup-owner.h: whom a container's cgroup belongs to.
+/* runtime/cgroup-owner.h: whom a container's cgroup belongs to: a user, a container.
  * Spec: runtime-spec config-linux.md, "Cgroup ownership". Kernel: cgroups(7), "Cgroup delegation". */
 #pragma once
 #include <stdbool.h>
@@ -22,3 +22,9 @@ bool cgroup_owner_wanted(const struct oci_config *config);
  *   rootless      what the caller may not give stays: the spec only allows it */
 err *cgroup_give_to_user(const struct cgroup *cg, const struct oci_config *config, int proc_fd, pid_t pid,
 			 bool rootless) MUST_CHECK;
+
+/* A container that enters a cgroup which was there before says so in an extended attribute of the directory
+ * that nobody inside can write: whoever made it, under another --root, has nothing there any more. Best
+ * effort: not for rootless callers. created  its record's; with the id it tells one from another */
+void cgroup_take_over(const struct cgroup *cg, const char *id, const char *created);
+bool cgroup_is_taken_over(const struct cgroup *cg, const char *id, const char *created);

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "runtime/annotations.h"
+#include "runtime/cgroup-owner.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/state-internal.h"
@@ -89,7 +90,7 @@ static err *end_cgroup(struct container *c)
 	 * left. */
 	if (c->record.own_pid_namespace && cgroup_remove_empty(&cg))
 		return NULL;
-	if (!c->record.own_pid_namespace)
+	if (!c->record.own_pid_namespace && !cgroup_is_taken_over(&cg, c->record.id, c->record.created))
 		TRY(cgroup_kill(&cg));
 	return cgroup_remove(&cg);
 }

@@ -246,6 +246,7 @@ static err *make_cgroup(struct start *s)
 		s->container.record.cgroup = NULL;
 		return NULL;
 	}
+	cgroup_take_over(&s->cgroup, s->container.record.id, s->container.record.created);
 	return devices_apply(s->cgroup.fd, resources, s->cgroup.made > 0, r->rootless);
 }
 

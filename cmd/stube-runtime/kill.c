@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "cmd/stube-runtime/runtime.h"
+#include "runtime/cgroup-owner.h"
 #include "runtime/signals.h"
 
 struct kill_args {
@@ -53,7 +54,7 @@ static err *kill_all(struct container *c, int signal)
 	if (!c->record.cgroup || (c->record.own_pid_namespace && is_stopped(c)))
 		return kill_init(c, signal);
 	TRY(container_open_cgroup(c, &cg));
-	if (cg.fd < 0)
+	if (cg.fd < 0 || cgroup_is_taken_over(&cg, c->record.id, c->record.created))
 		return kill_init(c, signal);
 	return signal == SIGKILL ? cgroup_kill(&cg) : cgroup_signal(&cg, signal);
 }

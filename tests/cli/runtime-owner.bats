@@ -43,6 +43,25 @@ stopped() { # ID
 	[ ! -e "$CGROUP/$ID" ]
 }
 
+@test "without an own pid namespace, too, deleting a stopped container leaves alone who came after it" {
+	rt_bundle b "$(rt_sh 'sleep 60') | .linux.cgroupsPath = \"/$ID\" | .linux.namespaces |= map(select(.type != \"pid\"))"
+	rt create -b "$T/b" "$ID" > /dev/null 2>&1
+	stopped "$ID"
+	"$RT_BIN" --root "$T/other" create -b "$T/b" --pid-file "$T/pid" "$ID" > /dev/null 2>&1
+	run rt kill --all "$ID" KILL
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"container not running"* ]]
+	run rt delete --force "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"it still has processes"* ]]
+	kill -0 "$(cat "$T/pid")"
+	# The newcomer's own are ended as ever; then the first one goes with the directory.
+	"$RT_BIN" --root "$T/other" kill --all "$ID" KILL
+	"$RT_BIN" --root "$T/other" delete --force "$ID"
+	rt delete "$ID"
+	[ ! -e "$CGROUP/$ID" ]
+}
+
 @test "without an own pid namespace delete ends what init left behind" {
 	rt_bundle b "$(rt_sh 'sleep 61 & sleep 62 & exit 0') | .linux.cgroupsPath = \"/$ID\" | .linux.namespaces |= map(select(.type != \"pid\"))"
 	rt run --keep -b "$T/b" "$ID" > /dev/null 2>&1
