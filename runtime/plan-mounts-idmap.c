@@ -154,3 +154,39 @@ err *plan_id_map(const struct plan_source *s, const struct oci_mount *m, const s
 		return err_errno("id-map");
 	return NULL;
 }
+
+static err *set_option(int fs, const char *option)
+{
+	const char *equals = strchr(option, '=');
+	char key[256];
+
+	snprintf(key, sizeof key, "%.*s", (int)(equals ? equals - option : (ptrdiff_t)strlen(option)),
+		 option);
+	if (k_fsconfig(fs, equals ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+		       equals ? equals + 1 : NULL) < 0)
+		return err_errno("option '%s'", option);
+	return NULL;
+}
+
+err *plan_mapped_file_system(const struct plan_source *s, const struct oci_mount *m,
+			     const struct mount_spec *spec, int *ret_fd)
+{
+	auto_close int fs = k_fsopen(m->type);
+
+	if (fs < 0)
+		return err_errno("file system '%s'", m->type);
+	if (m->source && k_fsconfig(fs, FSCONFIG_SET_STRING, "source", m->source) < 0)
+		return err_errno("source '%s'", m->source);
+	for (size_t i = 0; i < spec->data.count; i++)
+		TRY(set_option(fs, spec->data.items[i]));
+	if (k_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
+		return err_errno("make the file system");
+	auto_close int tree = k_fsmount(fs, (unsigned)spec->set);
+	if (tree < 0)
+		return err_errno("mount the file system");
+	err *e = plan_id_map(s, m, spec, tree);
+	if (e)
+		return e->code == EINVAL ? err_hint(e, "tmpfs has id maps since Linux 6.3.") : e;
+	*ret_fd = TAKE_FD(tree);
+	return NULL;
+}

@@ -13,3 +13,9 @@ err *plan_id_map(const struct plan_source *s, const struct oci_mount *m, const s
 err *plan_parse_maps(struct arena *arena, const char *text, const struct oci_id_mappings *container_uids,
 		     const struct oci_id_mappings *container_gids, struct oci_id_mappings *ret_uids,
 		     struct oci_id_mappings *ret_gids) MUST_CHECK;
+
+/* A new file system of m->type with the options in spec->data, made here and id-mapped, as a detached mount.
+ * The child cannot: the kernel maps no file system by the user namespace that it belongs to. EINVAL: the
+ * kernel has no id maps for this type. */
+err *plan_mapped_file_system(const struct plan_source *s, const struct oci_mount *m,
+			     const struct mount_spec *spec, int *ret_fd) MUST_CHECK;

@@ -275,13 +275,34 @@ static err *add_label(const struct plan_builder *b, const struct plan_source *s,
 	return NULL;
 }
 
+/* To the child it is a tree by descriptor, as a bind mount is. Only tmpfs: others hold devices or the
+ * kernel's own objects, which belong to the container's namespaces. */
+static err *plan_mapped(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
+			struct mount_spec *spec, struct plan_mount *row)
+{
+	auto_close int fd = -1;
+
+	if (!str_equal(m->type, "tmpfs"))
+		return err_new(ENOTSUP, "uidMappings: only bind mounts and tmpfs can be id-mapped");
+	if (spec->copy_up)
+		return err_new(ENOTSUP, "tmpcopyup: not with id maps");
+	TRY(add_label(b, s, m->type, spec, row));
+	TRY(strv_check(&spec->data));
+	TRY(plan_mapped_file_system(s, m, spec, &fd));
+	row->kind = PLAN_MOUNT_BIND;
+	row->source = plan_add_text(b, m->source ? m->source : m->type);
+	row->flags |= cut_flag(s);
+	row->fd = plan_add_fd(b, TAKE_FD(fd));
+	return NULL;
+}
+
 static err *plan_file_system(struct plan_builder *b, const struct plan_source *s, const struct oci_mount *m,
 			     struct mount_spec *spec, struct plan_mount *row)
 {
 	const char *fallback = NULL;
 
 	if (spec->idmap || m->uid_mappings.count > 0)
-		return err_new(ENOTSUP, "uidMappings: only bind mounts can be id-mapped");
+		return plan_mapped(b, s, m, spec, row);
 	if (str_equal(m->type, "tmpfs"))
 		row->flags |= tmpfs_flags(spec);
 	/* What is filled first cannot be read-only from birth: then only its mount is, afterwards. */

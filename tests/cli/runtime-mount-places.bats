@@ -136,8 +136,8 @@ go() { # SCRIPT MOUNTS [FILTER]: run it with these mounts (a JSON list, in jq's 
 	[[ "$output" == *"mounts[5]: remount '/x': open '/x': No such file or directory"* ]]
 	go true '[{destination: "/etc", options: ["remount", "bind", "ro"]}]'
 	[[ "$output" == *"mounts[5]: remount '/etc': set attributes: Invalid argument"* ]]
-	go true '[{destination: "/x", type: "tmpfs", uidMappings: [{containerID: 0, hostID: 1, size: 1}], gidMappings: [{containerID: 0, hostID: 1, size: 1}]}]'
-	[[ "$output" == *"mounts[5]: mount 'tmpfs' on '/x': uidMappings: only bind mounts can be id-mapped"* ]]
+	go true '[{destination: "/x", type: "ramfs", uidMappings: [{containerID: 0, hostID: 1, size: 1}], gidMappings: [{containerID: 0, hostID: 1, size: 1}]}]'
+	[[ "$output" == *"mounts[5]: mount 'ramfs' on '/x': uidMappings: only bind mounts and tmpfs can be id-mapped"* ]]
 }
 
 @test "without rights binds, tmpfs and proc work; what cannot work is an error that names it" {

@@ -139,6 +139,25 @@ go_in() { # SETUP FILTER
 	[ "$(stat -c %u "$T/vol/new")" = 0 ]
 }
 
+@test "a new tmpfs is id-mapped by its own maps or the container's, without and with a user namespace" {
+	map='[{containerID: 0, hostID: 5000, size: 10}]'
+	tmpfs='.mounts += [{destination: "/vol", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=755", "size=64k"]}]'
+	go "$(rt_sh 'stat -c %u:%g:%a /vol; grep " /vol " /proc/self/mountinfo') | $tmpfs | .mounts[5].uidMappings = $map | .mounts[5].gidMappings = $map"
+	[ "${lines[0]}" = 5000:5000:755 ]
+	[[ "${lines[1]}" == *nosuid*nodev*"size=64k"* ]]
+	rm -rf "$T/b"
+	rt_bundle b "$(rt_sh 'stat -c %u:%g /vol; touch /vol/new && stat -c %u /vol/new') | $RT_USERNS | $tmpfs | .mounts[5].options += [\"idmap\"]"
+	mkdir "$T/b/rootfs/vol"
+	chmod 755 "$T"
+	run rt run -b "$T/b" "$ID"
+	[ "$status" -eq 0 ]
+	[ "$output" = $'0:0\n0' ]
+	rt_config b "$(rt_args true) | $tmpfs | .mounts[5].options += [\"size=x\"] | .mounts[5].uidMappings = $map | .mounts[5].gidMappings = $map"
+	run rt run -b "$T/b" "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"mounts[5]: "*"option 'size=x'"* ]]
+}
+
 @test "a mounted path can be remounted with other attributes" {
 	go "$(rt_sh 'echo x > /vol/x') | $(volume bind) | .mounts += [{destination: \"/vol\", source: \"none\", options: [\"remount\", \"bind\", \"ro\"]}]"
 	[[ "$output" == *"Read-only file system"* ]]
