@@ -259,8 +259,8 @@ static err *check_operands(const struct cli_command *command, size_t count)
 	if (count < command->min)
 		return err_new(EINVAL, "needs %s", command->operands);
 	if (count > command->max)
-		return command->operands ? err_new(EINVAL, "takes %s and no more", command->operands)
-					 : err_new(EINVAL, "takes no operand");
+		return command->max > 0 ? err_new(EINVAL, "takes %s and no more", command->operands)
+					: err_new(EINVAL, "takes no operand");
 	return NULL;
 }
 

@@ -312,12 +312,11 @@ static err *change(struct arena *arena, const struct hotplug_request *r, err *(*
 {
 	struct hotplug h = { .start = START_INIT, .request = r, .init_pidfd = -1 };
 
-	if (r->mounts->mounts.count == 0)
-		return NULL;
 	h.start.arena = arena;
 	h.start.request = &r->base;
 	plan_builder_init(&h.start.plan);
-	err *e = act(&h);
+	/* An empty list is no work, but no reason to overlook that there is no such container. */
+	err *e = r->mounts->mounts.count == 0 ? open_container(&h) : act(&h);
 	/* It has ended, or must. */
 	start_kill(&h.start);
 	start_done(&h.start);

@@ -19,6 +19,8 @@ err *runtime_root(struct arena *arena, const struct cli_context *c, const char *
 
 	if (!g->root)
 		return state_default_root(arena, ret);
+	if (!*g->root)
+		return err_new(EINVAL, "--root: is empty");
 	*ret = g->root;
 	return NULL;
 }

@@ -56,6 +56,17 @@ stopped() {
 	[ -z "$output" ]
 }
 
+@test "what does not exist is said by the commands that take files, too, and names the container once" {
+	fails 1 "$MISSING" checkpoint nobody
+	fails 1 "$MISSING" mounts add nobody '[]'
+	fails 1 "$MISSING" mounts remove nobody '[{"destination": "/x"}]'
+	# A variable that a script forgot to set must not look like a host without containers.
+	fails 1 '^--root: is empty$' --root "" list
+	for command in features spec list; do
+		fails 2 '^takes no operand$' "$command" extra
+	done
+}
+
 @test "what is asked for in the wrong state is said in runc's words" {
 	running
 	fails 1 "$EXISTS" create -b "$T/b" "$ID"
