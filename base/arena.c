@@ -53,48 +53,61 @@ static void give_back(struct block *b)
 	lent = b;
 }
 
+static struct block *new_block(size_t size)
+{
+	struct block *b = calloc(1, sizeof *b + size);
+
+	if (b)
+		b->size = size;
+	return b;
+}
+
+static size_t round_up(size_t size)
+{
+	return (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+}
+
+/* The arena itself stands at the begin of its first block. */
 err *arena_new(size_t ceiling, struct arena **ret_arena)
 {
-	struct arena *a = calloc(1, sizeof *a);
+	struct block *b = lent;
 
-	if (!a)
+	if (b)
+		lent = b->next;
+	else
+		b = new_block(BLOCK_MIN);
+	if (!b)
 		return err_oom();
+	struct arena *a = (void *)b->bytes;
+	b->used = round_up(sizeof *a);
+	b->next = NULL;
 	a->ceiling = ceiling;
-	if (lent) {
-		a->blocks = lent;
-		lent = lent->next;
-		a->blocks->next = NULL;
-	}
+	a->blocks = b;
 	*ret_arena = a;
 	return NULL;
 }
 
 void arena_free(struct arena *a)
 {
-	if (!a)
-		return;
-	while (a->blocks) {
-		struct block *next = a->blocks->next;
+	struct block *next;
 
-		if (is_lent(a->blocks))
-			give_back(a->blocks);
+	for (struct block *b = a ? a->blocks : NULL; b; b = next) {
+		next = b->next;
+		if (is_lent(b))
+			give_back(b);
 		else
-			free(a->blocks);
-		a->blocks = next;
+			free(b);
 	}
-	free(a);
 }
 
 /* Blocks double with use, so a large document costs few calls of malloc(3). */
 static struct block *block_for(struct arena *a, size_t size)
 {
-	if (a->blocks && a->blocks->size - a->blocks->used >= size)
+	if (a->blocks->size - a->blocks->used >= size)
 		return a->blocks;
-	size_t block_size = MAX(MAX(size, (size_t)BLOCK_MIN), MIN(a->used, (size_t)1 << 20));
-	struct block *b = calloc(1, sizeof *b + block_size);
+	struct block *b = new_block(MAX(MAX(size, (size_t)BLOCK_MIN), MIN(a->used, (size_t)1 << 20)));
 	if (!b)
 		return NULL;
-	b->size = block_size;
 	b->next = a->blocks;
 	a->blocks = b;
 	return b;
@@ -102,12 +115,10 @@ static struct block *block_for(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	const size_t align = alignof(max_align_t);
-
 	a->over = size > a->ceiling || a->used > a->ceiling - size;
 	if (a->over)
 		return NULL;
-	size_t padded = (MAX(size, (size_t)1) + align - 1) / align * align;
+	size_t padded = round_up(MAX(size, (size_t)1));
 	struct block *b = block_for(a, padded);
 	if (!b)
 		return NULL;

@@ -31,9 +31,19 @@ struct parse {
 	char **argv; /* rest of the words */
 	bool stop_at_operand, peers_words;
 	bool help, usage, version;
-	char **operands;
+	char **operands; /* in the place of the words, which are read before they are overwritten */
 	size_t operand_count;
 };
+
+/* What options are stored into: on the stack, since commands are short and their options few. */
+struct room {
+	_Alignas(max_align_t) char bytes[2048];
+};
+
+static err *check_room(size_t size)
+{
+	return size <= sizeof(struct room) ? NULL : err_new(EFBIG, "the options need %zu bytes", size);
+}
 
 static const struct cli_option *find_long(const struct cli_option *options, const char *name, size_t len)
 {
@@ -165,6 +175,7 @@ static err *parse_words(struct parse *p)
 		if (p->help || p->usage || p->version)
 			break;
 	}
+	p->operands[p->operand_count] = NULL;
 	return NULL;
 }
 
@@ -284,15 +295,6 @@ static int call(const struct cli_path *path, const struct cli_command *command, 
 	return status;
 }
 
-static size_t count_words(char **argv)
-{
-	size_t n = 0;
-
-	while (argv[n])
-		n++;
-	return n;
-}
-
 /* --help and its like: what they ask for is printed. */
 static bool answer(const struct cli_path *path, const struct parse *p, int *ret_status)
 {
@@ -309,30 +311,29 @@ static int run_command(struct cli_path *path, const struct cli_command *command,
 		       const void *globals)
 {
 	static const struct cli_option none[] = { { 0 } };
-	auto_free void *args = calloc(1, command->args_size + 1);
-	auto_free char **operands = calloc(count_words(argv) + 1, sizeof *operands);
+	struct room args = { 0 };
 	struct parse p = {
 		.options = command->options ? command->options : none,
-		.args = args,
+		.args = args.bytes,
 		.argv = argv,
 		.stop_at_operand = command->stop_at_operand,
 		.peers_words = path->program->peers_words,
-		.operands = operands,
+		.operands = argv,
 	};
-
-	if (!args || !operands)
-		return usage_error(path, err_oom());
-	if (command->defaults)
-		command->defaults(args);
-	err *e = parse_words(&p);
+	err *e = check_room(command->args_size);
 	int status = CLI_OK;
+
+	if (!e && command->defaults)
+		command->defaults(p.args);
+	if (!e)
+		e = parse_words(&p);
 	if (!e && answer(path, &p, &status))
 		;
 	else if (e || (e = check_operands(command, p.operand_count)))
 		status = usage_error(path, e);
 	else
 		status = call(path, command, &p, globals);
-	free_lists(p.options, args);
+	free_lists(p.options, p.args);
 	return status;
 }
 
@@ -384,12 +385,14 @@ static int hidden_documents(const struct cli_program *program, char **argv, bool
 	return CLI_OK;
 }
 
-static int run_program(struct cli_path *path, struct parse *globals, char **operands)
+static int run_program(struct cli_path *path, struct parse *globals)
 {
 	const struct cli_program *program = path->program;
-	err *e = parse_words(globals);
+	err *e = check_room(program->globals_size);
 	int status;
 
+	if (!e)
+		e = parse_words(globals);
 	if (e)
 		return usage_error(path, e);
 	if (answer(path, globals, &status))
@@ -400,7 +403,7 @@ static int run_program(struct cli_path *path, struct parse *globals, char **oper
 		err_free(e);
 		return CLI_FAILURE;
 	}
-	return dispatch(path, program->commands, operands, globals->args, false);
+	return dispatch(path, program->commands, globals->operands, globals->args, false);
 }
 
 int cli_main(const struct cli_program *program, int argc, char **argv)
@@ -408,26 +411,27 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
 	static const struct cli_option none[] = { { 0 } };
 	struct cli_path path = { .program = program };
 	bool done;
+
+	/* Without a name the words would begin in the environment. */
+	if (argc < 1)
+		return CLI_USAGE;
 	int status = hidden_documents(program, argv, &done);
 
 	if (done)
 		return status;
 	if (program->main)
 		return run_command(&path, program->main, argv + 1, NULL);
-	auto_free void *globals = calloc(1, program->globals_size + 1);
-	auto_free char **operands = calloc((size_t)argc + 1, sizeof *operands);
-	if (!globals || !operands)
-		return CLI_FAILURE;
+	struct room globals = { 0 };
 	struct parse p = {
 		.options = program->options ? program->options : none,
-		.args = globals,
+		.args = globals.bytes,
 		.argv = argv + 1,
 		.stop_at_operand = true,
 		.peers_words = program->peers_words,
-		.operands = operands,
+		.operands = argv + 1,
 	};
-	status = run_program(&path, &p, operands);
-	free_lists(p.options, globals);
+	status = run_program(&path, &p);
+	free_lists(p.options, p.args);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -27,6 +28,11 @@ void fd_close(int fd)
 void fd_clear(int *fd)
 {
 	fd_close(TAKE_FD(*fd));
+}
+
+int fd_dup(int fd)
+{
+	return (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
 }
 
 err *fd_write_all(int fd, const void *bytes, size_t len)

@@ -16,6 +16,10 @@ DEFINE_CLEANUP(int, fd_close)
 /* Close *fd now and mark it unset. */
 void fd_clear(int *fd);
 
+/* A second descriptor, 3 or above, for what `fd` is open on; -1 with errno. One system call, unlike musl's
+ * fcntl(3), which sets the flag once more. */
+int fd_dup(int fd);
+
 /* Write all bytes; goes on after a short write or EINTR. Errors: what write(2) says. */
 err *fd_write_all(int fd, const void *bytes, size_t len) MUST_CHECK;
 

@@ -13,21 +13,72 @@
 
 enum { READ_AT_ONCE = 4096 };
 
-err *file_read(int dir_fd, const char *name, struct str *out)
+static err *open_regular(int dir_fd, const char *name, struct stat *ret, int *ret_fd)
 {
 	auto_close int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 
 	if (fd < 0)
 		return err_errno("open '%s'", name);
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret) < 0)
 		return err_errno("stat '%s'", name);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(ret->st_mode))
 		return err_new(EINVAL, "'%s' is not a regular file", name);
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+err *file_read(int dir_fd, const char *name, struct str *out)
+{
+	auto_close int fd = -1;
+	struct stat st;
+
+	TRY(open_regular(dir_fd, name, &st, &fd));
 	/* One byte more than it has, for the end. */
 	if (st.st_size > READ_AT_ONCE && (uint64_t)st.st_size < out->max - MIN(out->len, out->max))
 		(void)str_room(out, (size_t)st.st_size + 1);
 	return err_wrap(fd_read_all(fd, out), "read '%s'", name);
+}
+
+err *file_read_text(struct arena *arena, int dir_fd, const char *name, size_t max, char **ret,
+		    size_t *ret_len)
+{
+	auto_close int fd = -1;
+	struct stat st;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	TRY(open_regular(dir_fd, name, &st, &fd));
+	if ((uint64_t)st.st_size > max)
+		return err_new(EFBIG, "'%s' is larger than %zu bytes", name, max);
+	size_t size = (size_t)st.st_size;
+	TRY_ALLOC(arena, *ret, arena_alloc(arena, size + 1));
+	/* What is appended while we read belongs to the next one who reads. */
+	while (len < size && n != 0) {
+		n = read(fd, *ret + len, size - len);
+		if (n < 0 && errno != EINTR)
+			return err_errno("read '%s'", name);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	*ret_len = len;
+	return NULL;
+}
+
+err *file_read_record(int dir_fd, const char *name, char *buf, size_t size)
+{
+	auto_close int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_errno("open '%s'", name);
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_errno("read '%s'", name);
+	if ((size_t)n == size)
+		return err_new(EFBIG, "'%s' is longer than %zu bytes", name, size - 1);
+	buf[n] = '\0';
+	return NULL;
 }
 
 /* A temporary name that nobody can guess or collide with; removed unless renamed. */

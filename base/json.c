@@ -7,13 +7,21 @@
 
 #define NUMBER_MAX 64 /* bytes of one number; longer ones name no value that a document needs */
 
-/* Children of a container while it is open. Kept outside the arena: they grow. */
+/* A container while it is open. */
 struct frame {
 	json *node;
 	const char *key; /* pending key of an object */
-	struct json_member *members;
-	json **items;
+	size_t first;	 /* its children begin here in the parser's list */
+};
+
+enum { CHILDREN_MIN = 128, FEW = 24 };
+
+/* Children of all open containers, those of the innermost last, outside the arena, because they grow; key
+ * NULL in an array. */
+struct children {
+	struct json_member *items;
 	size_t count, cap;
+	struct json_member first[CHILDREN_MIN];
 };
 
 /* Memory of yajl itself: for all but large documents these few pages, which nobody needs to ask for. */
@@ -31,6 +39,7 @@ struct parser {
 	json *root;
 	struct frame frames[JSON_DEPTH_MAX];
 	unsigned depth;
+	struct children children;
 	err *failure;
 	size_t counted; /* bytes up to which line and line_start are known */
 	uint32_t line;
@@ -77,35 +86,33 @@ static size_t take_token(struct parser *p)
 	return offset;
 }
 
-static bool grow(struct frame *f, size_t item_size)
+static bool grow(struct children *c)
 {
-	if (f->count < f->cap)
+	if (c->count < c->cap)
 		return true;
-	size_t cap = f->cap ? f->cap * 2 : 8;
-	void **list = f->node->kind == JSON_OBJECT ? (void **)&f->members : (void **)&f->items;
-	void *bigger = reallocarray(*list, cap, item_size);
+	bool first = c->items == c->first;
+	struct json_member *bigger = reallocarray(first ? NULL : c->items, 2 * c->cap, sizeof *bigger);
 	if (!bigger)
 		return false;
-	*list = bigger;
-	f->cap = cap;
+	if (first)
+		memcpy(bigger, c->first, sizeof c->first);
+	c->items = bigger;
+	c->cap *= 2;
 	return true;
 }
 
 /* Hang a value below the open container, or make it the root. */
 static bool attach(struct parser *p, json *node)
 {
+	struct children *c = &p->children;
+
 	if (p->depth == 0) {
 		p->root = node;
 		return true;
 	}
-	struct frame *f = &p->frames[p->depth - 1];
-	bool object = f->node->kind == JSON_OBJECT;
-	if (!grow(f, object ? sizeof *f->members : sizeof *f->items))
+	if (!grow(c))
 		return fail(p, 0, err_oom());
-	if (object)
-		f->members[f->count++] = (struct json_member){ f->key, node };
-	else
-		f->items[f->count++] = node;
+	c->items[c->count++] = (struct json_member){ p->frames[p->depth - 1].key, node };
 	return true;
 }
 
@@ -193,7 +200,7 @@ static int open_container(struct parser *p, enum json_kind kind)
 	json *node = new_node(p, kind, offset);
 	if (!node)
 		return 0;
-	p->frames[p->depth++] = (struct frame){ .node = node };
+	p->frames[p->depth++] = (struct frame){ .node = node, .first = p->children.count };
 	return 1;
 }
 
@@ -207,19 +214,23 @@ static int on_start_array(void *ctx)
 	return open_container(ctx, JSON_ARRAY);
 }
 
-/* Move the children into the arena and close the container. */
-static bool close_container(struct parser *p, void **ret_list, size_t *ret_count, size_t item_size)
+/* Take the innermost container with its children off the lists; they stay readable until the next one. */
+static json *close_container(struct parser *p, const struct json_member **ret_items, size_t *ret_count)
 {
-	struct frame *f = &p->frames[--p->depth];
-	void *list = f->node->kind == JSON_OBJECT ? (void *)f->members : (void *)f->items;
-	void *copy = arena_array(p->arena, f->count, item_size);
+	const struct frame *f = &p->frames[--p->depth];
 
-	if (copy && f->count)
-		memcpy(copy, list, f->count * item_size);
-	free(list);
-	*ret_list = copy;
-	*ret_count = f->count;
-	return copy || out_of_memory(p);
+	take_token(p);
+	*ret_items = p->children.items + f->first;
+	*ret_count = p->children.count - f->first;
+	p->children.count = f->first;
+	return f->node;
+}
+
+static int duplicate(struct parser *p, const struct json_member *twin)
+{
+	p->failure = err_new(EINVAL, "%s:%u:%u: duplicate key '%s'", p->name, twin->value->line,
+			     twin->value->column, twin->key);
+	return 0;
 }
 
 static int compare_members(const void *a, const void *b)
@@ -229,50 +240,65 @@ static int compare_members(const void *a, const void *b)
 }
 
 /* Sorted neighbours find a duplicate in n log n, whatever the number of keys. */
-static int refuse_duplicates(struct parser *p, const json *object)
+static int refuse_duplicates_of_many(struct parser *p, const struct json_member *members, size_t count)
 {
-	size_t count = object->object.count;
-	const struct json_member **sorted;
+	auto_free const struct json_member **sorted = reallocarray(NULL, count, sizeof *sorted);
+	const struct json_member *twin = NULL;
 
-	if (count < 2)
-		return 1;
-	sorted = reallocarray(NULL, count, sizeof *sorted);
 	if (!sorted)
 		return fail(p, 0, err_oom());
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = &object->object.members[i];
+		sorted[i] = &members[i];
 	qsort(sorted, count, sizeof *sorted, compare_members);
-	const struct json_member *twin = NULL;
 	for (size_t i = 1; i < count && !twin; i++)
 		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
 			twin = MAX(sorted[i - 1], sorted[i]);
-	free(sorted);
-	if (!twin)
-		return 1;
-	p->failure = err_new(EINVAL, "%s:%u:%u: duplicate key '%s'", p->name, twin->value->line,
-			     twin->value->column, twin->key);
-	return 0;
+	return twin ? duplicate(p, twin) : 1;
+}
+
+/* Few are compared each with each: no memory, and no more work than sorting them. */
+static int refuse_duplicates(struct parser *p, const struct json_member *members, size_t count)
+{
+	if (count > FEW)
+		return refuse_duplicates_of_many(p, members, count);
+	for (size_t i = 1; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(members[i].key, members[j].key) == 0)
+				return duplicate(p, &members[i]);
+	return 1;
 }
 
 static int on_end_object(void *ctx)
 {
 	struct parser *p = ctx;
-	json *node = p->frames[p->depth - 1].node;
+	const struct json_member *members;
+	size_t count;
+	json *node = close_container(p, &members, &count);
+	struct json_member *copy = arena_array(p->arena, count, sizeof *copy);
 
-	take_token(p);
-	return close_container(p, (void **)&node->object.members, &node->object.count,
-			       sizeof *node->object.members) &&
-	       refuse_duplicates(p, node);
+	if (!copy)
+		return out_of_memory(p);
+	memcpy(copy, members, count * sizeof *copy);
+	node->object.members = copy;
+	node->object.count = count;
+	return refuse_duplicates(p, copy, count);
 }
 
 static int on_end_array(void *ctx)
 {
 	struct parser *p = ctx;
-	json *node = p->frames[p->depth - 1].node;
+	const struct json_member *members;
+	size_t count;
+	json *node = close_container(p, &members, &count);
+	json **copy = arena_array(p->arena, count, sizeof *copy);
 
-	take_token(p);
-	return close_container(p, (void **)&node->array.items, &node->array.count,
-			       sizeof *node->array.items);
+	if (!copy)
+		return out_of_memory(p);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = members[i].value;
+	node->array.items = copy;
+	node->array.count = count;
+	return 1;
 }
 
 static const yajl_callbacks callbacks = {
@@ -369,19 +395,17 @@ err *json_parse(struct arena *arena, const char *name, const char *text, size_t 
 		return err_new(EFBIG, "%s: larger than %u bytes", name, JSON_SIZE_MAX);
 	struct parser parser = { .arena = arena, .name = name, .text = text, .len = len, .line = 1 };
 	struct parser *p = &parser;
+	p->children.items = p->children.first;
+	p->children.cap = CHILDREN_MIN;
 	struct scratch scratch;
 	yajl_alloc_funcs memory = { scratch_alloc, scratch_realloc, scratch_free, &scratch };
 	scratch.used = 0;
 	p->handle = yajl_alloc(&callbacks, &memory, p);
 	err *failure = p->handle ? NULL : err_oom();
-	if (!failure && !run(p)) {
+	if (!failure && !run(p))
 		failure = p->failure;
-		while (p->depth > 0) {
-			struct frame *f = &p->frames[--p->depth];
-			free(f->members);
-			free(f->items);
-		}
-	}
+	if (p->children.items != p->children.first)
+		free(p->children.items);
 	if (p->handle)
 		yajl_free(p->handle);
 	if (!failure)

@@ -104,17 +104,38 @@ static err *enter(int root_fd, const char *sofar, mode_t mode, int parent_fd, co
 	return NULL;
 }
 
+/* Or all but the last: made below its parent, where a link that took its place meanwhile is not followed. */
+static bool make_last(int root_fd, const char *path, mode_t mode, int *ret_fd)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char parent_path[PATH_MAX] = "/";
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	if (!path_is_name(name) || len >= sizeof parent_path)
+		return false;
+	if (len > 0) {
+		memcpy(parent_path, path, len);
+		parent_path[len] = '\0';
+	}
+	auto_close int parent = openat2_scoped(root_fd, parent_path, PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
+	if (parent < 0 || mkdirat(parent, name, mode) < 0)
+		return false;
+	*ret_fd = openat2_scoped(parent, name, PATH_NO_LINKS, O_PATH | O_DIRECTORY, 0);
+	return *ret_fd >= 0;
+}
+
 static err *make_dirs(int root_fd, const char *path, mode_t mode, unsigned links, int *ret_fd)
 {
 	char sofar[PATH_MAX];
 	size_t len = 0;
 	/* Often everything is there: one call instead of one per component. */
 	int whole = openat2_scoped(root_fd, *path ? path : "/", PATH_IN_ROOT, O_PATH | O_DIRECTORY, 0);
-	if (whole >= 0) {
+	if (whole >= 0 || (errno == ENOENT && make_last(root_fd, path, mode, &whole))) {
 		*ret_fd = whole;
 		return NULL;
 	}
-	auto_close int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
+	auto_close int fd = fd_dup(root_fd);
 	if (fd < 0)
 		return err_errno("duplicate root descriptor");
 	for (const char *p = path + strspn(path, "/"); *p; p += strspn(p, "/")) {
@@ -202,14 +223,13 @@ bool path_clean(const char *path, char *out, size_t size)
 
 err *path_mkdir_all(const char *path, mode_t mode)
 {
-	auto_free char *copy = strdup(path);
-
-	if (!copy)
-		return err_oom();
 	struct stat st;
 
 	if (mkdir(path, mode) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		return NULL;
+	auto_free char *copy = strdup(path);
+	if (!copy)
+		return err_oom();
 	for (char *p = copy + 1; *copy && *p; p++) {
 		if (*p != '/')
 			continue;

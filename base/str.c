@@ -17,7 +17,7 @@ void str_done(struct str *s)
 {
 	size_t ceiling = s->max;
 
-	if (s->cap)
+	if (s->cap && !s->lent)
 		free(s->data);
 	str_init(s, ceiling);
 }
@@ -37,6 +37,22 @@ static bool fail(struct str *s, int code)
 	return false;
 }
 
+/* Into memory of malloc(3), `cap` bytes of it. */
+static bool move(struct str *s, size_t cap)
+{
+	char *data = realloc(s->cap && !s->lent ? s->data : NULL, cap);
+
+	if (!data)
+		return fail(s, ENOMEM);
+	if (s->lent)
+		memcpy(data, s->data, s->len);
+	data[s->len] = '\0';
+	s->data = data;
+	s->cap = cap;
+	s->lent = false;
+	return true;
+}
+
 /* Make room for `more` bytes and the NUL. */
 static bool reserve(struct str *s, size_t more)
 {
@@ -48,14 +64,7 @@ static bool reserve(struct str *s, size_t more)
 	if (need <= s->cap)
 		return true;
 	size_t cap = MAX(need, s->cap * 2);
-	cap = MAX(cap, (size_t)64);
-	char *data = realloc(s->cap ? s->data : NULL, cap);
-	if (!data)
-		return fail(s, ENOMEM);
-	data[s->len] = '\0';
-	s->data = data;
-	s->cap = cap;
-	return true;
+	return move(s, MAX(cap, (size_t)64));
 }
 
 char *str_room(struct str *s, size_t len)
@@ -136,7 +145,7 @@ err *str_check(const struct str *s)
 
 char *str_take(struct str *s)
 {
-	if (!s->cap && !reserve(s, 0))
+	if (s->lent ? !move(s, s->len + 1) : !s->cap && !reserve(s, 0))
 		return NULL;
 	char *data = s->data;
 	s->cap = 0;

@@ -23,10 +23,23 @@ struct str {
 	size_t cap;    /* 0 while data is the shared empty string */
 	size_t max;    /* ceiling of len, in bytes */
 	int failed;    /* 0, ENOMEM or EFBIG */
+	bool lent;     /* data is an array of the owner, not of malloc(3) */
 };
 
 extern char str_empty[1];
 #define STR_INIT(ceiling) { .data = str_empty, .max = (ceiling) }
+
+/* A string that begins in `space`, an array that outlives it, and asks for memory only when it grows out of
+ * it: for what is short nearly always. */
+#define STR_ON(space, ceiling)                                                                 \
+	{                                                                                      \
+		.data = str_begin(space), .cap = sizeof(space), .max = (ceiling), .lent = true \
+	}
+static inline char *str_begin(char *space)
+{
+	space[0] = '\0';
+	return space;
+}
 
 void str_init(struct str *s, size_t ceiling);
 

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,14 +94,14 @@ static void remove_parents(int root_fd, char *path, unsigned count)
 
 bool cgroup_remove_empty(struct cgroup *cg)
 {
-	auto_free char *path = strdup(cg->path);
-	const char *slash = path ? strrchr(path, '/') : NULL;
+	const char *slash = strrchr(cg->path, '/');
+	char path[PATH_MAX];
 
 	/* There are no links in a hierarchy, and nobody moves directories: the whole path will do. */
-	if (cg->made == 0 || !slash || unlinkat(cg->root_fd, path + 1, AT_REMOVEDIR) < 0)
+	if (cg->made == 0 || !slash || unlinkat(cg->root_fd, cg->path + 1, AT_REMOVEDIR) < 0)
 		return false;
 	fd_clear(&cg->fd);
-	path[slash - path] = '\0';
+	snprintf(path, sizeof path, "%.*s", (int)(slash - cg->path), cg->path);
 	remove_parents(cg->root_fd, path, cg->made - 1);
 	return true;
 }

@@ -84,7 +84,7 @@ static err *enable_in(int fd, const char *path, const struct controllers *list, 
 /* From the root down to the parent of the container's own directory. */
 static err *enable_along(const struct cgroup *cg, const struct controllers *list, bool must)
 {
-	auto_close int fd = fcntl(cg->root_fd, F_DUPFD_CLOEXEC, 3);
+	auto_close int fd = fd_dup(cg->root_fd);
 	auto_free char *copy = strdup(cg->path);
 	char *save = NULL;
 
@@ -107,7 +107,8 @@ static err *enable_along(const struct cgroup *cg, const struct controllers *list
 
 static err *enable_controllers(const struct cgroup *cg, const struct cgroup_limits *limits)
 {
-	auto_str struct str available = STR_INIT(4096);
+	char space[1024];
+	auto_str struct str available = STR_ON(space, 4096);
 	struct controllers needed = { .count = 0 };
 	struct controllers figures = { .count = 0 };
 

@@ -119,9 +119,14 @@ void cgroup_done(struct cgroup *cg)
 	fd_clear(&cg->root_fd);
 }
 
+static int open_dir(int dir_fd, const char *path)
+{
+	return openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 err *cgroup_open_dir(int dir_fd, const char *path, int *ret_fd)
 {
-	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_dir(dir_fd, path);
 
 	if (fd < 0)
 		return err_errno("open cgroup '%s'", path);
@@ -131,7 +136,8 @@ err *cgroup_open_dir(int dir_fd, const char *path, int *ret_fd)
 
 err *cgroup_read_key(int fd, const char *file, const char *key, uint64_t *ret, bool *ret_found)
 {
-	auto_str struct str text = STR_INIT(CGROUP_FILE_MAX);
+	char space[4096];
+	auto_str struct str text = STR_ON(space, CGROUP_FILE_MAX);
 	size_t key_len = strlen(key);
 	err *e = file_read(fd, file, &text);
 
@@ -182,7 +188,8 @@ err *cgroup_parse_membership(const char *text, struct str *out)
 
 static err *own_cgroup(const struct cgroup_request *r, struct str *out)
 {
-	auto_str struct str text = STR_INIT(64 * 1024);
+	char space[4096];
+	auto_str struct str text = STR_ON(space, 64 * 1024);
 
 	if (r->own_cgroup)
 		return cgroup_parse_membership(r->own_cgroup, out);
@@ -205,8 +212,8 @@ static bool has_dotdot(const char *path)
 static err *decide_path(struct arena *arena, const struct cgroup_request *r, const char **ret)
 {
 	const char *asked = r->cgroups_path && r->cgroups_path[0] ? r->cgroups_path : r->id;
-	auto_str struct str path = STR_INIT(PATH_MAX);
-	char clean[PATH_MAX];
+	char clean[PATH_MAX], space[512];
+	auto_str struct str path = STR_ON(space, PATH_MAX);
 
 	if (asked[0] != '/' && strchr(asked, ':'))
 		return err_hint(err_new(EINVAL, "linux.cgroupsPath: '%s' is the form of the systemd cgroup "
@@ -232,6 +239,9 @@ static err *decide_path(struct arena *arena, const struct cgroup_request *r, con
 
 static err *check_usable(int fd, const char *path, bool leaf)
 {
+	/* The root, or a plain directory of a test. */
+	if (faccessat(fd, "cgroup.events", F_OK, 0) < 0 && errno == ENOENT)
+		return NULL;
 	uint64_t frozen, populated;
 	bool found;
 
@@ -249,23 +259,18 @@ static err *check_usable(int fd, const char *path, bool leaf)
 /* Open the existing directories of `path` as deep as they go. *ret_missing: components below. */
 static err *open_existing(int root_fd, const char *path, int *ret_fd, unsigned *ret_missing)
 {
-	auto_close int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 3);
-	auto_free char *copy = strdup(path);
-	char *save = NULL;
+	auto_close int fd = fd_dup(root_fd);
+	char copy[PATH_MAX], *save = NULL;
 	unsigned missing = 0;
 
 	if (fd < 0)
 		return err_errno("duplicate descriptor");
-	if (!copy)
-		return err_oom();
+	snprintf(copy, sizeof copy, "%s", path); /* decide_path() saw to its length */
 	for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
-		int next = -1;
-		err *e = missing ? NULL : cgroup_open_dir(fd, name, &next);
-		if (e && e->code == ENOENT) {
-			err_free(e);
-			e = NULL;
-		}
-		TRY(e);
+		int next = missing ? -1 : open_dir(fd, name);
+
+		if (next < 0 && !missing && errno != ENOENT)
+			return err_errno("open cgroup '%s'", name);
 		if (next < 0) {
 			missing++;
 			continue;
@@ -290,22 +295,24 @@ err *cgroup_plan(struct arena *arena, const struct cgroup_root *root, const stru
 	TRY(check_usable(existing, cg.path, cg.made == 0));
 	cg.optional = r->rootless && !(r->cgroups_path && r->cgroups_path[0]);
 	cg.mount = root->mount;
-	cg.root_fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 3);
+	cg.root_fd = fd_dup(root->fd);
 	if (cg.root_fd < 0)
 		return err_errno("duplicate descriptor");
 	*ret = take(&cg);
 	return NULL;
 }
 
-/* One directory of the path: opened, made when it is missing. */
-static err *make_dir(int fd, const char *name, int *ret_fd, bool *ret_made)
+/* One directory of the path: opened, made when it is missing; one that was missing is made at once. */
+static err *make_dir(int fd, const char *name, bool missing, int *ret_fd, bool *ret_made)
 {
-	err *e = cgroup_open_dir(fd, name, ret_fd);
-
 	*ret_made = false;
-	if (!e || e->code != ENOENT)
-		return e;
-	err_free(e);
+	if (!missing) {
+		*ret_fd = open_dir(fd, name);
+		if (*ret_fd >= 0)
+			return NULL;
+		if (errno != ENOENT)
+			return err_errno("open cgroup '%s'", name);
+	}
 	if (mkdirat(fd, name, 0755) == 0)
 		*ret_made = true;
 	else if (errno != EEXIST)
@@ -313,25 +320,33 @@ static err *make_dir(int fd, const char *name, int *ret_fd, bool *ret_made)
 	return cgroup_open_dir(fd, name, ret_fd);
 }
 
+static unsigned count_names(const char *path)
+{
+	unsigned count = 0;
+
+	for (; *path; path++)
+		count += path[0] == '/' && path[1] && path[1] != '/';
+	return count;
+}
+
 /* Make and open the directories from the root down. cg->made then counts those at the end of the path
  * that are ours, those included that a failure left unmade. */
 static err *make_dirs(struct cgroup *cg)
 {
-	auto_close int fd = fcntl(cg->root_fd, F_DUPFD_CLOEXEC, 3);
-	auto_free char *copy = strdup(cg->path);
-	char *save = NULL;
+	auto_close int fd = fd_dup(cg->root_fd);
+	char copy[PATH_MAX], *save = NULL;
+	unsigned present = count_names(cg->path) - cg->made, index = 0;
 	err *e = NULL;
 
 	if (fd < 0)
 		return err_errno("duplicate descriptor");
-	if (!copy)
-		return err_oom();
+	snprintf(copy, sizeof copy, "%s", cg->path);
 	cg->made = 0;
 	for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
 		int next = -1;
 		bool made = true;
 		if (!e)
-			e = make_dir(fd, name, &next, &made);
+			e = make_dir(fd, name, index++ >= present, &next, &made);
 		cg->made = made || e ? cg->made + 1 : 0;
 		if (e)
 			continue;
@@ -412,7 +427,7 @@ err *cgroup_open(struct arena *arena, const struct cgroup_root *root, const char
 		return err_new(EINVAL, "'%s' is no path of a cgroup", path);
 	cg.made = made;
 	cg.mount = root->mount;
-	cg.root_fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 3);
+	cg.root_fd = fd_dup(root->fd);
 	if (cg.root_fd < 0)
 		return err_errno("duplicate descriptor");
 	err *e = path_open(root->fd, path + 1, PATH_NO_LINKS, O_RDONLY | O_DIRECTORY, 0, &cg.fd);

@@ -20,7 +20,7 @@ enum { LOCK_TIMEOUT_MS = 15000, PASSWD_MAX = 1 << 20 };
 
 err *state_open_root(const char *root, int *ret_fd)
 {
-	*ret_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret_fd = openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret_fd < 0 ? err_errno("open state directory '%s'", root) : NULL;
 }
 
@@ -65,8 +65,9 @@ bool state_is_linked(int root_fd, const char *id, int dir_fd)
 err *state_read_record(struct arena *arena, int dir_fd, const char *id, struct state_record *ret)
 {
 	auto_close int fd = openat(dir_fd, STATE_RECORD_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	auto_str struct str text = STR_INIT(STATE_RECORD_MAX);
-	auto_str struct str name = STR_INIT(512);
+	char space[6 * 1024], name_space[STATE_ID_MAX + 32];
+	auto_str struct str text = STR_ON(space, STATE_RECORD_MAX);
+	auto_str struct str name = STR_ON(name_space, 512);
 	struct stat st;
 
 	if (fd < 0)
@@ -261,7 +262,8 @@ err *container_open(struct arena *arena, const char *root, const char *id, enum 
 
 err *container_save(struct container *c)
 {
-	auto_str struct str text = STR_INIT(STATE_RECORD_MAX);
+	char space[2048];
+	auto_str struct str text = STR_ON(space, STATE_RECORD_MAX);
 
 	TRY(err_wrap(state_encode(&c->record, &text), "record of container '%s'", c->record.id));
 	return file_replace_volatile(c->dir_fd, STATE_RECORD_NAME, text.data, text.len, 0600);

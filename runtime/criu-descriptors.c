@@ -146,7 +146,7 @@ err *criu_restore_descriptors(struct arena *arena, struct criu_work *w, int fds[
 		if ((!is_pipe(keys.items[i]) && !is_file_key(keys.items[i])) || is_listed_before(&keys, i))
 			continue;
 		/* Above 0 to 2, which criu itself uses. */
-		int fd = fcntl((int)i, F_DUPFD_CLOEXEC, 3);
+		int fd = fd_dup((int)i);
 		if (fd < 0)
 			return err_errno("duplicate descriptor %zu", i);
 		fds[(*ret_count)++] = fd;

@@ -75,7 +75,7 @@ static err *above_standard(int *fd)
 {
 	if (*fd > 2)
 		return NULL;
-	int above = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+	int above = fd_dup(*fd);
 	if (above < 0)
 		return err_errno("duplicate descriptor");
 	fd_clear(fd);
@@ -101,7 +101,7 @@ static err *output_open(int file, struct capture *c, int *ret_writer)
 {
 	if (file < 0)
 		return capture_open(c, ret_writer);
-	*ret_writer = fcntl(file, F_DUPFD_CLOEXEC, 3);
+	*ret_writer = fd_dup(file);
 	return *ret_writer < 0 ? err_errno("duplicate descriptor") : NULL;
 }
 

@@ -103,7 +103,7 @@ static err *begin_plan(struct hotplug *h)
 		(joined & CLONE_NEWPID ? PLAN_FORK : 0) | (joined & CLONE_NEWUSER ? PLAN_USER : 0);
 	s->plan.plan.process.args = plan_add_texts(&s->plan, args, 1);
 	s->plan.plan.process.cwd = plan_add_text(&s->plan, "/");
-	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fcntl(s->proc_fd, F_DUPFD_CLOEXEC, 3));
+	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fd_dup(s->proc_fd));
 	return NULL;
 }
 
@@ -130,7 +130,7 @@ static err *walk(struct hotplug *h, err **ret_failed)
 /* What would change, or read, files that the container's processes change at the same time. */
 static err *check_options(const struct oci_mount *m)
 {
-	auto_mount_spec struct mount_spec spec = MOUNT_SPEC_INIT;
+	struct mount_spec spec = { 0 };
 
 	TRY(mount_spec_parse(m->options.items, m->options.count, &spec));
 	if (spec.remount)

@@ -110,7 +110,7 @@ static err *connect_console(struct start *s)
 	if (s->request->console_socket)
 		TRY(fd_unix_connect(s->request->console_socket, SOCK_STREAM, &fd));
 	else
-		fd = fcntl(s->request->console_fd, F_DUPFD_CLOEXEC, 3);
+		fd = fd_dup(s->request->console_fd);
 	if (fd < 0)
 		return err_hint(err_errno("console"), "Use --console-socket with --detach.");
 	s->plan.plan.fd_console = plan_add_fd(&s->plan, fd);
@@ -138,7 +138,7 @@ static err *build_plan(struct join *j)
 	if (s->container.record.resctrl.name)
 		s->plan.plan.flags |= PLAN_LIMITS;
 	s->plan.plan.process.preserve_fds = s->request->preserve_fds;
-	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fcntl(s->proc_fd, F_DUPFD_CLOEXEC, 3));
+	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fd_dup(s->proc_fd));
 	TRY(plan_process(&s->plan, &source, s->process, true));
 	TRY(connect_console(s));
 	TRY(plan_landlock(&s->plan, &source));

@@ -117,6 +117,21 @@ static void apply(uint64_t *set, uint64_t *clear, const struct mount_option *o)
 	*clear |= o->clear;
 }
 
+void mount_spec_add(struct mount_spec *spec, const char *word)
+{
+	struct mount_data *d = &spec->data;
+
+	d->full = d->count == MOUNT_DATA_MAX;
+	if (!d->full)
+		d->items[d->count++] = word;
+}
+
+err *mount_spec_check(const struct mount_spec *spec)
+{
+	return spec->data.full ? err_new(EFBIG, "options: more than %d for the file system", MOUNT_DATA_MAX)
+			       : NULL;
+}
+
 static void take(struct mount_spec *spec, const struct mount_option *o)
 {
 	switch (o->kind) {
@@ -127,7 +142,7 @@ static void take(struct mount_spec *spec, const struct mount_option *o)
 		apply(&spec->set_all, &spec->clear_all, o);
 		break;
 	case MOUNT_OPT_SUPER:
-		strv_add(&spec->data, o->super);
+		mount_spec_add(spec, o->super);
 		break;
 	case MOUNT_OPT_PROPAGATION:
 		spec->propagation = (uint32_t)o->set;
@@ -164,11 +179,6 @@ static void take(struct mount_spec *spec, const struct mount_option *o)
 	}
 }
 
-void mount_spec_done(struct mount_spec *spec)
-{
-	strv_done(&spec->data);
-}
-
 /* crun's form with maps of its own. */
 static bool take_maps(struct mount_spec *spec, const char *word)
 {
@@ -190,10 +200,10 @@ err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec 
 		if (o)
 			take(ret, o);
 		else if (*words[i] && !take_maps(ret, words[i]))
-			strv_add(&ret->data, words[i]);
+			mount_spec_add(ret, words[i]);
 	}
 	if (ret->copy_link && (ret->source_link || ret->place_link))
 		return err_new(EINVAL,
 			       "options: 'copy-symlink' contradicts 'src-nofollow' and 'dest-nofollow'");
-	return strv_check(&ret->data);
+	return mount_spec_check(ret);
 }

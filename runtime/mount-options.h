@@ -34,17 +34,24 @@ struct mount_option {
 extern const struct mount_option mount_options[];
 
 /* What a list of options says. Words that the table does not know are data of the file system. */
+enum { MOUNT_DATA_MAX = 256 };
+
 struct mount_spec {
 	bool bind, recursive, remount, copy_up, idmap, ridmap, copy_link, source_link, place_link;
 	const char *maps;      /* of crun's idmap=uids=0-1-10;gids=0-1-10: what follows the first '='; or NULL */
 	uint64_t set, clear, set_all, clear_all;
 	uint32_t propagation;  /* MS_* with MS_REC; 0: not given */
-	struct strv data;      /* "key=value", "flag" */
+	/* For the file system: "key=value", "flag"; borrowed from the words that were read. */
+	struct mount_data {
+		const char *items[MOUNT_DATA_MAX];
+		size_t count;
+		bool full;
+	} data;
 };
-#define MOUNT_SPEC_INIT { .data = STRV_INIT(256) }
-void mount_spec_done(struct mount_spec *spec);
-DEFINE_CLEANUP_OF(struct mount_spec, mount_spec_done)
-#define auto_mount_spec CLEANUP(mount_spec_done)
+
+/* One word more; mount_spec_check() reports when there were too many. */
+void mount_spec_add(struct mount_spec *spec, const char *word);
+err *mount_spec_check(const struct mount_spec *spec) MUST_CHECK;
 
 /* Read `count` words in order; a later word wins over an earlier one that it contradicts. */
 err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec *ret) MUST_CHECK;

@@ -32,6 +32,9 @@ void namespaces_done(struct namespaces *ns);
 DEFINE_CLEANUP_OF(struct namespaces, namespaces_done)
 #define auto_namespaces CLEANUP(namespaces_done)
 
+/* Whether the caller's user namespace is the machine's first one, whose user 0 has rights over the host. */
+bool namespaces_user_is_initial(void);
+
 /* Decide from the config; open what is joined by path and check that each is a namespace of its type.
  * A new user namespace together with joined ones is made after the joins; namespaces that shall be
  * owned by a joined user namespace are made after that. Errors name "linux.namespaces[2].path". */

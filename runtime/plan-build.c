@@ -23,7 +23,9 @@ void plan_builder_init(struct plan_builder *b)
 				.memory_mode = UINT32_MAX,
 			},
 		},
-		.bytes = STR_INIT(PLAN_SIZE_MAX - 1),
+		.bytes = STR_ON(b->space, PLAN_SIZE_MAX - 1),
+		.fds = b->fds_space,
+		.fd_cap = ARRAY_LEN(b->fds_space),
 	};
 	str_add_bytes(&b->bytes, &b->plan, sizeof b->plan);
 }
@@ -32,9 +34,10 @@ void plan_builder_done(struct plan_builder *b)
 {
 	for (size_t i = 0; i < b->fd_count; i++)
 		fd_close(b->fds[i]);
-	free(b->fds);
+	if (b->fds != b->fds_space)
+		free(b->fds);
 	b->fds = NULL;
-	b->fd_count = 0;
+	b->fd_count = b->fd_cap = 0;
 	str_done(&b->bytes);
 }
 
@@ -76,7 +79,9 @@ struct plan_list plan_add_items(struct plan_builder *b, const void *items, size_
 
 struct plan_list plan_add_texts(struct plan_builder *b, const char *const *texts, size_t count)
 {
-	auto_free plan_text *items = calloc(count ? count : 1, sizeof *items);
+	plan_text few[32];
+	auto_free plan_text *many = count > ARRAY_LEN(few) ? calloc(count, sizeof *many) : NULL;
+	plan_text *items = count > ARRAY_LEN(few) ? many : few;
 
 	if (!items) {
 		b->failed = ENOMEM;
@@ -87,19 +92,28 @@ struct plan_list plan_add_texts(struct plan_builder *b, const char *const *texts
 	return plan_add_items(b, items, sizeof *items, count);
 }
 
+static bool more_fds(struct plan_builder *b)
+{
+	bool first = b->fds == b->fds_space;
+	size_t cap = 2 * b->fd_cap;
+	int *fds = cap <= PLAN_FDS_MAX ? reallocarray(first ? NULL : b->fds, cap, sizeof *fds) : NULL;
+
+	if (!fds) {
+		b->failed = cap <= PLAN_FDS_MAX ? ENOMEM : EMFILE;
+		return false;
+	}
+	if (first)
+		memcpy(fds, b->fds_space, sizeof b->fds_space);
+	b->fds = fds;
+	b->fd_cap = cap;
+	return true;
+}
+
 uint32_t plan_add_fd(struct plan_builder *b, int fd)
 {
-	if (b->fd_count == b->fd_cap) {
-		size_t cap = b->fd_cap ? 2 * b->fd_cap : 16;
-		int *fds = cap <= PLAN_FDS_MAX ? realloc(b->fds, cap * sizeof *fds) : NULL;
-
-		if (!fds) {
-			b->failed = cap <= PLAN_FDS_MAX ? ENOMEM : EMFILE;
-			fd_close(fd);
-			return PLAN_NO_FD;
-		}
-		b->fds = fds;
-		b->fd_cap = cap;
+	if (b->fd_count == b->fd_cap && !more_fds(b)) {
+		fd_close(fd);
+		return PLAN_NO_FD;
 	}
 	b->fds[b->fd_count] = fd;
 	return (uint32_t)b->fd_count++;

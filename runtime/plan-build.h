@@ -6,13 +6,16 @@
 #include "base/str.h"
 #include "runtime/plan.h"
 
-/* Bytes grow behind the header, which is filled as a struct and copied in front at the end. */
+/* Bytes grow behind the header, which is filled as a struct and copied in front at the end. Most plans fit
+ * into what is there from the start, so a builder must not be copied. */
 struct plan_builder {
 	struct plan plan;
 	struct str bytes;
-	int *fds; /* owned */
+	int *fds; /* fds_space, or owned */
 	size_t fd_count, fd_cap;
 	int failed; /* ENOMEM, EMFILE; sticks, plan_finish() reports it */
+	int fds_space[16];
+	_Alignas(struct plan) char space[6 * 1024];
 };
 
 void plan_builder_init(struct plan_builder *b);

@@ -27,7 +27,7 @@ static const struct plan_default_device {
 
 err *plan_open_proc(int *ret_fd)
 {
-	auto_close int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
 
 	if (fd < 0 || fstatfs(fd, &fs) < 0)

@@ -118,7 +118,7 @@ static int joined_user_namespace(const struct plan_source *s)
 {
 	for (unsigned i = 0; i < s->namespaces->join_count; i++)
 		if (s->namespaces->joins[i].type == CLONE_NEWUSER)
-			return fcntl(s->namespaces->joins[i].fd, F_DUPFD_CLOEXEC, 3);
+			return fd_dup(s->namespaces->joins[i].fd);
 	return -1;
 }
 

@@ -232,7 +232,7 @@ static err *plan_cgroup(struct plan_builder *b, const struct plan_source *s, str
 	return NULL;
 }
 
-static bool has_option(const struct strv *options, const char *prefix)
+static bool has_option(const struct mount_data *options, const char *prefix)
 {
 	for (size_t i = 0; i < options->count; i++)
 		if (str_starts_with(options->items[i], prefix))
@@ -270,8 +270,12 @@ static err *add_label(const struct plan_builder *b, const struct plan_source *s,
 		return NULL;
 	if (str_equal(type, "mqueue"))
 		row->flags |= PLAN_MOUNT_LABEL;
-	else if (!has_option(&spec->data, "context="))
-		strv_addf(&spec->data, "%s=%s", word ? word : words[0], s->config->linux.mount_label);
+	if (str_equal(type, "mqueue") || has_option(&spec->data, "context="))
+		return NULL;
+	char *text;
+	TRY_ALLOC(s->arena, text,
+		  arena_printf(s->arena, "%s=%s", word ? word : words[0], s->config->linux.mount_label));
+	mount_spec_add(spec, text);
 	return NULL;
 }
 
@@ -307,14 +311,14 @@ static err *plan_file_system(struct plan_builder *b, const struct plan_source *s
 		row->flags |= tmpfs_flags(spec);
 	/* What is filled first cannot be read-only from birth: then only its mount is, afterwards. */
 	else if (!is_pseudo(m->type, &fallback) && (spec->set & MOUNT_ATTR_RDONLY))
-		strv_add(&spec->data, "ro");
+		mount_spec_add(spec, "ro");
 	TRY(add_label(b, s, m->type, spec, row));
-	TRY(strv_check(&spec->data));
+	TRY(mount_spec_check(spec));
 	row->kind = PLAN_MOUNT_FS;
 	row->type = plan_add_text(b, m->type);
 	row->source = plan_add_text(b, fallback ? fallback : m->source);
 	row->flags |= fallback ? PLAN_MOUNT_FALLBACK : 0;
-	row->options = plan_add_texts(b, (const char *const *)spec->data.items, spec->data.count);
+	row->options = plan_add_texts(b, spec->data.items, spec->data.count);
 	return NULL;
 }
 
@@ -327,7 +331,7 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 		       struct plan_mount *row)
 {
 	const struct oci_mount *m = &s->config->mounts.items[index];
-	auto_mount_spec struct mount_spec spec = MOUNT_SPEC_INIT;
+	struct mount_spec spec = { 0 };
 	char path[PATH_MAX];
 
 	if (!path_clean(m->destination, path, sizeof path))
@@ -350,8 +354,7 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 	if (spec.remount) {
 		row->kind = PLAN_MOUNT_REMOUNT;
 		if (!spec.bind)
-			row->options =
-				plan_add_texts(b, (const char *const *)spec.data.items, spec.data.count);
+			row->options = plan_add_texts(b, spec.data.items, spec.data.count);
 		return NULL;
 	}
 	if (is_bind(m, &spec)) {

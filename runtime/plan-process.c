@@ -53,15 +53,17 @@ static err *plan_env(struct plan_builder *b, const struct oci_process *p, bool e
 	const char *listen = exec ? NULL : getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
 	uint64_t count;
 
+	if (!listen || !str_to_u64(listen, &count) || count == 0) {
+		b->plan.process.env = plan_add_texts(b, p->env.items, p->env.count);
+		return NULL;
+	}
 	for (size_t i = 0; i < p->env.count; i++)
 		strv_add(&env, p->env.items[i]);
-	if (listen && str_to_u64(listen, &count) && count > 0) {
-		strv_set(&env, "LISTEN_FDS", listen);
-		if (names)
-			strv_set(&env, "LISTEN_FDNAMES", names);
-		/* stube-init puts its own number in: 1 only in a new pid namespace. */
-		strv_set(&env, "LISTEN_PID", "1");
-	}
+	strv_set(&env, "LISTEN_FDS", listen);
+	if (names)
+		strv_set(&env, "LISTEN_FDNAMES", names);
+	/* stube-init puts its own number in: 1 only in a new pid namespace. */
+	strv_set(&env, "LISTEN_PID", "1");
 	TRY(strv_check(&env));
 	b->plan.process.env = plan_add_texts(b, (const char *const *)env.items, env.count);
 	return NULL;

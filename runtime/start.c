@@ -278,18 +278,13 @@ static err *connect_console(struct start *s)
 	if (r->console_socket)
 		TRY(fd_unix_connect(r->console_socket, SOCK_STREAM, &fd));
 	else if (r->console_fd >= 0)
-		fd = fcntl(r->console_fd, F_DUPFD_CLOEXEC, 3);
+		fd = fd_dup(r->console_fd);
 	else
 		return err_new(EINVAL, "process.terminal: needs --console-socket");
 	if (fd < 0)
 		return err_errno("console");
 	s->plan.plan.fd_console = plan_add_fd(&s->plan, fd);
 	return NULL;
-}
-
-static int duplicate(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* `start` connects here; the lock says "created" until the exec. */
@@ -313,7 +308,7 @@ static err *plan_waiting(struct start *s)
 static err *build_plan(struct start *s)
 {
 	const struct start_request *r = s->request;
-	auto_close int bundle = open(r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int bundle = openat(AT_FDCWD, r->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct plan_source source = {
 		.arena = s->arena,
 		.config = r->config,
@@ -333,7 +328,7 @@ static err *build_plan(struct start *s)
 			      (r->no_pivot ? PLAN_NO_PIVOT : 0) |
 			      (r->no_new_keyring ? 0 : PLAN_KEYRING);
 	s->plan.plan.process.preserve_fds = r->preserve_fds;
-	s->plan.plan.fd_proc = plan_add_fd(&s->plan, duplicate(s->proc_fd));
+	s->plan.plan.fd_proc = plan_add_fd(&s->plan, fd_dup(s->proc_fd));
 	TRY(plan_process(&s->plan, &source, s->process, false));
 	TRY(connect_console(s));
 	TRY(plan_root(&s->plan, &source));

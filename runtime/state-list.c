@@ -18,10 +18,16 @@ enum { CONTAINERS_MAX = 1 << 20 };
  * every command knows as a leftover. */
 err *state_remove_dir(int root_fd, const char *id)
 {
+	static const char *const usual[] = { STATE_CONFIG_NAME, STATE_START_NAME };
 	auto_close int fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd >= 0 && unlinkat(fd, STATE_RECORD_NAME, 0) < 0 && errno != ENOENT)
 		return err_errno("remove '%s' of container '%s'", STATE_RECORD_NAME, id);
+	/* What is there nearly always, by name; whatever else there may be is looked for. */
+	for (size_t i = 0; fd >= 0 && i < ARRAY_LEN(usual); i++)
+		(void)unlinkat(fd, usual[i], 0);
+	if (unlinkat(root_fd, id, AT_REMOVEDIR) == 0)
+		return NULL;
 	return err_wrap(path_remove_all(root_fd, id), "remove state of container '%s'", id);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "runtime/namespaces.h"
 
 const struct enum_name state_status_names[] = {
 	{ "creating", STATE_CREATING }, { "created", STATE_CREATED }, { "running", STATE_RUNNING },
@@ -141,17 +142,7 @@ err *state_json(const struct state_record *r, enum state_status status, bool ext
 /* Root of a user namespace that others made for a rootless engine is no root of the machine. */
 static bool is_real_root(void)
 {
-	auto_str struct str map = STR_INIT(16 * 1024);
-	unsigned long long inside, outside, count;
-
-	if (geteuid() != 0)
-		return false;
-	err *e = file_read(AT_FDCWD, "/proc/self/uid_map", &map);
-	err_free(e);
-	if (e)
-		return true;
-	return sscanf(map.data, "%llu %llu %llu", &inside, &outside, &count) == 3 && inside == 0 &&
-	       outside == 0 && count == 4294967295ull;
+	return geteuid() == 0 && namespaces_user_is_initial();
 }
 
 err *state_default_root(struct arena *arena, const char **ret)
@@ -174,16 +165,16 @@ err *state_default_root(struct arena *arena, const char **ret)
 
 err *state_boot_id(struct arena *arena, const char **ret)
 {
-	auto_str struct str text = STR_INIT(128);
+	char text[64];
 
 	*ret = NULL;
-	err *e = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text);
+	err *e = file_read_record(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof text);
 	if (e && e->code == ENOENT) {
 		err_free(e);
 		return NULL;
 	}
 	TRY(e);
-	TRY_ALLOC(arena, *ret, arena_strndup(arena, text.data, strcspn(text.data, "\n")));
+	TRY_ALLOC(arena, *ret, arena_strndup(arena, text, strcspn(text, "\n")));
 	return NULL;
 }
 
@@ -203,14 +194,13 @@ bool state_parse_start_time(char *stat, uint64_t *ret)
 
 err *state_start_time(pid_t pid, uint64_t *ret)
 {
-	auto_str struct str text = STR_INIT(4096);
-	char path[32];
+	char path[32], text[1024];
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	err *e = file_read(AT_FDCWD, path, &text);
+	err *e = file_read_record(AT_FDCWD, path, text, sizeof text);
 	if (e)
 		return err_with_code(e, e->code == ENOENT ? ESRCH : e->code);
-	if (state_parse_start_time(text.data, ret))
+	if (state_parse_start_time(text, ret))
 		return NULL;
 	return err_new(EINVAL, "'%s' has no start time", path);
 }

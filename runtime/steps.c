@@ -299,41 +299,46 @@ err *walk_steps(struct walk *w, const struct step *table, size_t from)
 
 #define PIECE (64 * 1024)
 
+/* The first message: all of most plans. */
 struct plan_head {
 	uint32_t magic, size, fd_count;
+	char bytes[12 * 1024];
 };
+#define HEAD_SIZE offsetof(struct plan_head, bytes)
 
 err *walk_send_plan(int sock, const void *plan, size_t len, const int *fds, size_t fd_count)
 {
-	struct plan_head head = { PLAN_MAGIC, (uint32_t)len, (uint32_t)fd_count };
+	struct plan_head head = { .magic = PLAN_MAGIC,
+				  .size = (uint32_t)len,
+				  .fd_count = (uint32_t)fd_count };
+	size_t first = MIN(len, sizeof head.bytes), first_fds = MIN((size_t)FD_PASS_MAX, fd_count);
 
-	TRY(fd_send(sock, &head, sizeof head, NULL, 0));
-	for (size_t at = 0; at < len; at += PIECE)
+	memcpy(head.bytes, plan, first);
+	TRY(fd_send(sock, &head, HEAD_SIZE + first, fds, first_fds));
+	for (size_t at = first; at < len; at += PIECE)
 		TRY(fd_send(sock, (const char *)plan + at, MIN((size_t)PIECE, len - at), NULL, 0));
-	for (size_t at = 0; at < fd_count; at += FD_PASS_MAX)
+	for (size_t at = first_fds; at < fd_count; at += FD_PASS_MAX)
 		TRY(fd_send(sock, "f", 1, fds + at, MIN((size_t)FD_PASS_MAX, fd_count - at)));
 	return NULL;
 }
 
-static err *receive_head(int sock, struct plan_head *ret)
+static err *receive_head(int sock, struct plan_head *head, int fds[static FD_PASS_MAX], size_t *ret_fds)
 {
-	struct plan_head head;
-	size_t len = 0, no_fds;
-	int none[1];
+	size_t len = 0;
 
-	TRY(fd_recv(sock, &head, sizeof head, &len, none, 0, &no_fds));
+	TRY(fd_recv(sock, head, sizeof *head, &len, fds, FD_PASS_MAX, ret_fds));
 	if (len == 0)
 		return err_new(EPIPE, "the runtime ended before it sent the plan");
-	if (len != sizeof head || head.magic != PLAN_MAGIC || head.size > PLAN_SIZE_MAX ||
-	    head.fd_count > PLAN_FDS_MAX)
+	if (len < HEAD_SIZE || head->magic != PLAN_MAGIC || head->size > PLAN_SIZE_MAX ||
+	    head->fd_count > PLAN_FDS_MAX || *ret_fds != MIN((size_t)FD_PASS_MAX, head->fd_count) ||
+	    len != HEAD_SIZE + MIN(sizeof head->bytes, (size_t)head->size))
 		return err_new(EPROTO, "not the beginning of a plan");
-	*ret = head;
 	return NULL;
 }
 
-static err *receive_fds(int sock, int *fds, size_t count)
+static err *receive_fds(int sock, int *fds, size_t at, size_t count)
 {
-	for (size_t at = 0; at < count;) {
+	while (at < count) {
 		char byte;
 		size_t len, got = 0;
 
@@ -348,14 +353,18 @@ static err *receive_fds(int sock, int *fds, size_t count)
 
 err *walk_receive_plan(int sock, struct plan **ret_plan, int **ret_fds, size_t *ret_count)
 {
-	struct plan_head head = { 0 };
+	struct plan_head head;
+	int first_fds[FD_PASS_MAX];
+	size_t fd_count = 0;
 
-	TRY(receive_head(sock, &head));
+	TRY(receive_head(sock, &head, first_fds, &fd_count));
 	auto_free char *bytes = malloc(head.size ? head.size : 1);
 	auto_free int *fds = calloc(head.fd_count ? head.fd_count : 1, sizeof *fds);
 	if (!bytes || !fds)
 		return err_oom();
-	for (size_t at = 0; at < head.size;) {
+	memcpy(bytes, head.bytes, MIN(sizeof head.bytes, (size_t)head.size));
+	memcpy(fds, first_fds, fd_count * sizeof *fds);
+	for (size_t at = MIN(sizeof head.bytes, (size_t)head.size); at < head.size;) {
 		size_t len = 0, no_fds;
 		int none[1];
 
@@ -364,7 +373,7 @@ err *walk_receive_plan(int sock, struct plan **ret_plan, int **ret_fds, size_t *
 			return err_new(EPIPE, "the plan ends early");
 		at += len;
 	}
-	TRY(receive_fds(sock, fds, head.fd_count));
+	TRY(receive_fds(sock, fds, fd_count, head.fd_count));
 	TRY(plan_check(bytes, head.size, head.fd_count));
 	*ret_plan = (struct plan *)TAKE(bytes);
 	*ret_fds = TAKE(fds);

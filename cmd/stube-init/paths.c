@@ -23,8 +23,9 @@ struct covers {
 static err *open_null(int root, int *ret_fd)
 {
 	struct stat st;
-	auto_close int fd = DEFENCE("null-device") ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC)
-						   : openat(root, "dev/null", O_PATH | O_CLOEXEC);
+	auto_close int fd = DEFENCE("null-device")
+				    ? openat(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC)
+				    : openat(root, "dev/null", O_PATH | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno("open '/dev/null'");

@@ -25,9 +25,9 @@ static err *set_propagation(int fd, unsigned flags, uint64_t propagation)
  * the container's user may not walk there. What is attached never depends on this path. */
 static int open_point(const char *path)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return fd >= 0 ? fd : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 ? fd : openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 err *init_root(void *data)

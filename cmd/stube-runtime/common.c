@@ -11,6 +11,7 @@
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
 #include "runtime/annotations.h"
+#include "runtime/namespaces.h"
 #include "runtime/state.h"
 
 err *runtime_root(struct arena *arena, const struct cli_context *c, const char **ret)
@@ -39,31 +40,14 @@ err *runtime_manager(const struct cli_context *c, enum cgroup_manager *ret)
 	return NULL;
 }
 
-/* Rights over the host: user 0 of the initial user namespace, whose map is the identity over all ids. */
-static err *in_initial_namespace(bool *ret)
-{
-	auto_str struct str map = STR_INIT(64 * 1024);
-	unsigned inside, outside, size;
-
-	TRY(file_read(AT_FDCWD, "/proc/self/uid_map", &map));
-	*ret = sscanf(map.data, "%u %u %u", &inside, &outside, &size) == 3 && inside == 0 &&
-	       outside == 0 && size == UINT32_MAX;
-	return NULL;
-}
-
-err *runtime_is_rootless(const struct cli_context *c, bool *ret)
+/* Not rootless: user 0 of the initial user namespace, who has rights over the host. */
+bool runtime_is_rootless(const struct cli_context *c)
 {
 	const struct runtime_globals *g = c->globals;
-	bool initial = false;
 
-	if (g->rootless && !str_equal(g->rootless, "auto")) {
-		*ret = str_equal(g->rootless, "true");
-		return NULL;
-	}
-	if (geteuid() == 0)
-		TRY(in_initial_namespace(&initial));
-	*ret = !initial;
-	return NULL;
+	if (g->rootless && !str_equal(g->rootless, "auto"))
+		return str_equal(g->rootless, "true");
+	return geteuid() != 0 || !namespaces_user_is_initial();
 }
 
 void runtime_log_warnings(const struct strv *warnings)
@@ -131,8 +115,11 @@ static err *count_preserved(uint64_t asked, uint32_t *ret)
 
 err *runtime_named(err *e, const char *id)
 {
-	auto_str struct str name = STR_INIT(STATE_ID_MAX + 32);
+	char space[STATE_ID_MAX + 32];
+	auto_str struct str name = STR_ON(space, sizeof space);
 
+	if (!e)
+		return NULL;
 	str_addf(&name, "container '%s'", id);
 	for (const err *level = e; level; level = level->cause)
 		if (level->message && strstr(level->message, name.data))
@@ -143,17 +130,12 @@ err *runtime_named(err *e, const char *id)
 static err *load_config(struct arena *arena, const char *bundle, const char *file, struct strv *warnings,
 			struct start_request *r)
 {
-	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
-	char path[PATH_MAX];
-	char *copy;
+	char path[PATH_MAX], *text;
 
 	snprintf(path, sizeof path, "%s%s%s", *file == '/' ? "" : bundle, *file == '/' ? "" : "/", file);
-	TRY(file_read(AT_FDCWD, path, &text));
-	TRY(oci_config_decode(arena, "config.json", text.data, text.len, warnings, &r->config));
-	TRY_ALLOC(arena, copy, arena_strndup(arena, text.data, text.len));
-	r->config_text = copy;
-	r->config_len = text.len;
-	return NULL;
+	TRY(file_read_text(arena, AT_FDCWD, path, JSON_SIZE_MAX, &text, &r->config_len));
+	r->config_text = text;
+	return oci_config_decode(arena, "config.json", text, r->config_len, warnings, &r->config);
 }
 
 err *runtime_start_request(struct arena *arena, const struct cli_context *c,
@@ -180,7 +162,7 @@ err *runtime_start_request(struct arena *arena, const struct cli_context *c,
 	TRY(count_preserved(a->preserve_fds, &r->preserve_fds));
 	TRY(runtime_root(arena, c, &r->root));
 	TRY(runtime_manager(c, &r->manager));
-	TRY(runtime_is_rootless(c, &r->rootless));
+	r->rootless = runtime_is_rootless(c);
 	if (!realpath(a->bundle ? a->bundle : ".", bundle))
 		return err_errno("bundle '%s'", a->bundle ? a->bundle : ".");
 	TRY_ALLOC(arena, copy, arena_strdup(arena, bundle));

@@ -212,7 +212,7 @@ static err *fill_request(struct arena *arena, const struct cli_context *c, struc
 	TRY(state_check_id(r->base.id));
 	TRY(runtime_check_preserved(a->preserve_fds));
 	TRY(runtime_root(arena, c, &r->base.root));
-	TRY(runtime_is_rootless(c, &r->base.rootless));
+	r->base.rootless = runtime_is_rootless(c);
 	if (a->process)
 		TRY(load_process(arena, a->process, warnings, &r->process));
 	return NULL;

@@ -46,7 +46,7 @@ static err *change(const struct cli_context *c,
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	TRY(state_check_id(r.base.id));
 	TRY(runtime_root(arena, c, &r.base.root));
-	TRY(runtime_is_rootless(c, &r.base.rootless));
+	r.base.rootless = runtime_is_rootless(c);
 	TRY(read_document(arena, c, &warnings, &r.mounts));
 	err *e = act(arena, &r);
 	runtime_log_warnings(&warnings);

@@ -21,7 +21,7 @@ err *runtime_root(struct arena *arena, const struct cli_context *c, const char *
 err *runtime_manager(const struct cli_context *c, enum cgroup_manager *ret) MUST_CHECK;
 
 /* Whether the caller lacks the host's root rights; --rootless decides over what is seen. */
-err *runtime_is_rootless(const struct cli_context *c, bool *ret) MUST_CHECK;
+bool runtime_is_rootless(const struct cli_context *c);
 
 /* Warnings of a decoded document into the log. */
 void runtime_log_warnings(const struct strv *warnings);

@@ -256,6 +256,36 @@ static void test_reading_is_bounded_and_wants_a_regular_file(void **state)
 	assert_err_code(file_read(root_fd, "missing", &exact), ENOENT);
 }
 
+static void test_a_text_is_read_into_the_arena(void **state)
+{
+	(void)state;
+	auto_arena struct arena *arena = NULL;
+	char *text = NULL, record[8];
+	size_t len = 0;
+
+	assert_ok(arena_new(1 << 16, &arena));
+	assert_ok(file_read_text(arena, top_fd, "secret", 7, &text, &len));
+	assert_int_equal(len, 7);
+	assert_string_equal(text, "outside");
+	assert_err_code(file_read_text(arena, top_fd, "secret", 6, &text, &len), EFBIG);
+	assert_err_code(file_read_text(arena, top_fd, "root", 6, &text, &len), EINVAL);
+	assert_err_code(file_read_text(arena, top_fd, "none", 6, &text, &len), ENOENT);
+	assert_err_code(file_read_record(top_fd, "secret", record, 7), EFBIG);
+	assert_ok(file_read_record(top_fd, "secret", record, sizeof record));
+	assert_string_equal(record, "outside");
+}
+
+static void test_a_second_descriptor_is_close_on_exec(void **state)
+{
+	(void)state;
+	auto_close int fd = fd_dup(top_fd);
+
+	assert_true(fd >= 3 && fd != top_fd);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fd_dup(-1), -1);
+	assert_int_equal(errno, EBADF);
+}
+
 static void test_sealed_memory_file_cannot_be_changed(void **state)
 {
 	(void)state;
@@ -367,6 +397,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_replacing_a_file_is_all_or_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reading_is_bounded_and_wants_a_regular_file, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_a_text_is_read_into_the_arena, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_second_descriptor_is_close_on_exec, setup, teardown),
 		cmocka_unit_test(test_sealed_memory_file_cannot_be_changed),
 		cmocka_unit_test(test_sealed_program_can_be_executed),
 		cmocka_unit_test_setup_teardown(test_descriptors_travel_and_are_close_on_exec, setup,

@@ -126,6 +126,35 @@ static void test_many_keys_are_checked_in_reasonable_time(void **state)
 	assert_non_null(strstr(e->message, "duplicate key '7'"));
 }
 
+/* Children of open containers stand in one list: those of the outer ones are kept while inner ones grow. */
+static void test_long_lists_within_lists_keep_their_order(void **state)
+{
+	(void)state;
+	auto_str struct str text = STR_INIT(1 << 20);
+	json *root = NULL;
+
+	str_add(&text, "[");
+	for (int i = 0; i < 300; i++) {
+		str_addf(&text, "%s{\"n\":%d,\"list\":[", i ? "," : "", i);
+		for (int k = 0; k <= i; k++)
+			str_addf(&text, "%s%d", k ? "," : "", k);
+		str_add(&text, "]}");
+	}
+	str_add(&text, "]");
+	assert_ok(json_parse(arena, "t.json", text.data, text.len, &root));
+	assert_int_equal(root->array.count, 300);
+	for (int i = 0; i < 300; i++) {
+		const json *list = root->array.items[i]->object.members[1].value;
+		char number[16];
+
+		snprintf(number, sizeof number, "%d", i);
+		assert_string_equal(root->array.items[i]->object.members[0].key, "n");
+		assert_string_equal(root->array.items[i]->object.members[0].value->text, number);
+		assert_int_equal(list->array.count, i + 1);
+		assert_string_equal(list->array.items[i]->text, number);
+	}
+}
+
 static void test_values_know_where_they_stood(void **state)
 {
 	(void)state;
@@ -225,11 +254,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refusals_name_line_and_column, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_whole_pairs_and_doubled_backslashes_pass, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_whole_pairs_and_doubled_backslashes_pass, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_size_is_bounded_before_parsing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory_is_bounded_by_the_arena, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many_keys_are_checked_in_reasonable_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_keys_are_checked_in_reasonable_time, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_long_lists_within_lists_keep_their_order, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_values_know_where_they_stood, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_numbers_keep_every_digit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writer_owns_its_bytes, setup, teardown),

@@ -78,6 +78,32 @@ static void test_taken_bytes_belong_to_the_taker(void **state)
 	str_done(&s);
 }
 
+static void test_string_begins_in_lent_memory_and_outgrows_it(void **state)
+{
+	(void)state;
+	char space[8] = "garbage";
+	auto_str struct str s = STR_ON(space, 64);
+
+	assert_string_equal(s.data, "");
+	str_add(&s, "1234567");
+	assert_ptr_equal(s.data, space);
+	str_add(&s, "8");
+	assert_ptr_not_equal(s.data, space);
+	assert_string_equal(s.data, "12345678");
+	assert_string_equal(space, "1234567");
+	for (int i = 0; i < 8; i++)
+		str_add(&s, "12345678");
+	assert_err_code(str_check(&s), EFBIG);
+	str_done(&s);
+
+	s = (struct str)STR_ON(space, 64);
+	str_add(&s, "mine");
+	auto_free char *taken = str_take(&s);
+	assert_ptr_not_equal(taken, space);
+	assert_string_equal(taken, "mine");
+	assert_string_equal(s.data, "");
+}
+
 static void test_numbers_are_whole_and_in_range(void **state)
 {
 	(void)state;
@@ -256,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_huge_addition_does_not_wrap_around),
 		cmocka_unit_test(test_room_and_consume_make_a_reading_buffer),
 		cmocka_unit_test(test_taken_bytes_belong_to_the_taker),
+		cmocka_unit_test(test_string_begins_in_lent_memory_and_outgrows_it),
 		cmocka_unit_test(test_numbers_are_whole_and_in_range),
 		cmocka_unit_test(test_prefix_and_suffix),
 		cmocka_unit_test(test_vector_ends_with_null_and_has_a_ceiling),

@@ -7,12 +7,13 @@
 
 static struct mount_spec parse(const char *text)
 {
-	struct mount_spec spec = MOUNT_SPEC_INIT;
+	struct mount_spec spec = { 0 };
 	const char *words[16];
 	size_t count = 0;
-	auto_free char *copy = strdup(text);
+	static char copy[256]; /* the words are borrowed */
 	char *save = NULL;
 
+	snprintf(copy, sizeof copy, "%s", text);
 	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
 		words[count++] = w;
 	assert_null(mount_spec_parse(words, count, &spec));
@@ -42,7 +43,7 @@ static void test_every_word_of_the_specification_is_known(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		auto_mount_spec struct mount_spec spec = parse(words[i]);
+		struct mount_spec spec = parse(words[i]);
 		/* What is unknown would have become data for the file system under its own name. */
 		if (spec.data.count > 0 && mount_options[0].name) {
 			bool flag = false;
@@ -73,7 +74,7 @@ static void test_words_become_attributes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		auto_mount_spec struct mount_spec spec = parse(rows[i].text);
+		struct mount_spec spec = parse(rows[i].text);
 
 		if (spec.set != rows[i].set || spec.clear != rows[i].clear ||
 		    spec.set_all != rows[i].set_all || spec.clear_all != rows[i].clear_all)
@@ -85,27 +86,27 @@ static void test_words_become_attributes(void **state)
 static void test_words_become_kinds_and_propagation(void **state)
 {
 	(void)state;
-	auto_mount_spec struct mount_spec bind = parse("rbind,rslave,ro");
+	struct mount_spec bind = parse("rbind,rslave,ro");
 	assert_true(bind.bind && bind.recursive);
 	assert_int_equal(bind.propagation, MS_SLAVE | MS_REC);
-	auto_mount_spec struct mount_spec map = parse("bind,ridmap");
+	struct mount_spec map = parse("bind,ridmap");
 	assert_true(map.idmap && map.ridmap && !map.recursive);
-	auto_mount_spec struct mount_spec last = parse("shared,private");
+	struct mount_spec last = parse("shared,private");
 	assert_int_equal(last.propagation, MS_PRIVATE);
 }
 
 static void test_words_of_crun_are_read(void **state)
 {
 	const char *const contradiction[] = { "copy-symlink", "src-nofollow" };
-	auto_mount_spec struct mount_spec bad = MOUNT_SPEC_INIT;
+	struct mount_spec bad = { 0 };
 
 	(void)state;
-	auto_mount_spec struct mount_spec maps = parse("bind,idmap=uids=0-1-10;gids=0-1-10");
+	struct mount_spec maps = parse("bind,idmap=uids=0-1-10;gids=0-1-10");
 	assert_true(maps.idmap && !maps.ridmap && maps.data.count == 0);
 	assert_non_null(maps.maps);
-	auto_mount_spec struct mount_spec all = parse("ridmap=uids=0-1-10");
+	struct mount_spec all = parse("ridmap=uids=0-1-10");
 	assert_true(all.idmap && all.ridmap && all.maps);
-	auto_mount_spec struct mount_spec links = parse("src-nofollow,dest-nofollow");
+	struct mount_spec links = parse("src-nofollow,dest-nofollow");
 	assert_true(links.source_link && links.place_link && !links.copy_link);
 	assert_err_code(mount_spec_parse(contradiction, 2, &bad), EINVAL);
 }
@@ -113,7 +114,7 @@ static void test_words_of_crun_are_read(void **state)
 static void test_unknown_words_are_data_in_their_order(void **state)
 {
 	(void)state;
-	auto_mount_spec struct mount_spec spec = parse("nosuid,size=64k,mode=755,newinstance,sync");
+	struct mount_spec spec = parse("nosuid,size=64k,mode=755,newinstance,sync");
 	assert_int_equal(spec.data.count, 4);
 	assert_string_equal(spec.data.items[0], "size=64k");
 	assert_string_equal(spec.data.items[2], "newinstance");
