@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Run the tests, two at a time, and count: tests/run.sh [PATTERN] runs the files whose path matches.
+# Run the tests, some at a time, and count: tests/run.sh [PATTERN] runs the files whose path matches.
 # Every test speaks TAP; results lie in build/results. The last line is the summary. TEST_STRICT=1: no second try.
+# TEST_JOBS: how many files at once; without it, half as many again as there are cores, since a third of the time of most
+# files is waiting.
 set -u
 cd "$(dirname "$0")/.." || exit
 pattern=${1:-.}
@@ -25,31 +27,42 @@ cmocka_skips() {
 }
 export -f cmocka_skips
 
-# One file: its TAP goes to a file of its own; a crash or a time-out is a failure, not silence.
+# One file: its TAP goes to a file of its own; a crash or a time-out is a failure, not silence. What it took is added to
+# build/results/times: seconds, user and system seconds of CPU.
 one() {
-	file=$1
-	tap=$2/$(echo "$file" | tr '/' '_').tap
-	start=$SECONDS
-	case $file in
+	local file=$1 tap=$2/${1//\//_}.tap status said wall user system bad=1
+	local TIMEFORMAT='%R %U %S'
+	{ time case $file in
 	*.bats) timeout -k 10 "${TEST_TIMEOUT:-600}" bats --tap "$file" > "$tap" 2> "$tap.err" < /dev/null ;;
 	*) CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "${TEST_TIMEOUT:-300}" "./$file" > "$tap" 2> "$tap.err" < /dev/null ;;
-	esac
+	esac; } 2> "$tap.time"
 	status=$?
-	cmocka_skips "$tap"
-	if ! grep -q '^not ok' "$tap" && { [ $status -ne 0 ] || ! grep -q '^1\.\.' "$tap"; }; then
+	mapfile -t said < "$tap.time"
+	read -r wall user system <<< "${said[-1]}"
+	echo "$wall $user $system $file" >> "$2/times"
+	[[ $file == *.bats ]] || ! grep -q '# SKIP' "$tap" || cmocka_skips "$tap"
+	grep -q '^not ok' "$tap" || bad=
+	if [ -z "$bad" ] && { [ $status -ne 0 ] || ! grep -q '^1\.\.' "$tap"; }; then
+		bad=1
 		echo "not ok 9999 - $file ended with status $status" >> "$tap"
 	fi
-	if grep -q '^not ok' "$tap"; then
+	if [ -n "$bad" ]; then
 		echo "FAILED $file"
 		grep -A25 '^not ok' "$tap" | head -80
 		tail -25 "$tap.err"
 	else
-		echo "ok     $file ($((SECONDS - start)) s)"
+		echo "ok     $file (${wall%.*} s)"
 	fi
 }
 export -f one
 
-list | grep -E "$pattern" | sort | xargs -P"$(nproc)" -I{} bash -c 'one "$1" "$2"' _ {} "$out"
+# The longest first, so that no core waits for the other in the end: tests/durations has the seconds of the long files
+# (the first column of build/results/times of a whole run), all others are short. Ordered by name, then.
+longest_first() {
+	awk 'NR == FNR { if (!/^#/) long[$2] = $1; next } { print long[$1] + 0, $1 }' tests/durations - | sort -k1,1rn -k2 | cut -d' ' -f2
+}
+
+list | grep -E "$pattern" | longest_first | xargs -P"${TEST_JOBS:-$((($(nproc) * 3 + 1) / 2))}" -I{} bash -c 'one "$1" "$2"' _ {} "$out"
 
 # A file that failed beside others runs once more, alone: what fails again is broken. What does not is unsteady, which
 # is said at the end and is a defect too, of the test or of what it tests; its first TAP is kept beside the second.
