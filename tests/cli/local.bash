@@ -6,15 +6,22 @@ local_setup() {
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/stube-local.XXXXXX")
 	export STUBE_RUN=$WORK/run STUBE_DATA=$WORK/data STUBE_STORE=$WORK/store
 	ROOT=$WORK/root
-	mkdir -p "$ROOT"/{bin,dev,etc,proc,run,sys,tmp,srv}
-	cp /bin/busybox "$ROOT/bin/"
-	local a
-	for a in sh cat echo sleep ls id true false seq stty mount env head kill dd tr wc hostname ps touch trap grep printf; do
-		ln -sf busybox "$ROOT/bin/$a"
-	done
-	printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/srv:/bin/sh\n' > "$ROOT/etc/passwd"
-	printf 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n' > "$ROOT/etc/group"
+	[ -d "$BATS_FILE_TMPDIR/root" ] || local_root "$BATS_FILE_TMPDIR/root"
+	cp -aT "$BATS_FILE_TMPDIR/root" "$ROOT"
 	chmod 755 "$WORK"
+}
+
+# One tree for each file of tests; each test has a copy.
+local_root() {
+	local a root=$1.new
+	mkdir -p "$root"/{bin,dev,etc,proc,run,sys,tmp,srv}
+	cp /bin/busybox "$root/bin/"
+	for a in sh cat echo sleep ls id true false seq stty mount env head kill dd tr wc hostname ps touch trap grep printf; do
+		ln -sf busybox "$root/bin/$a"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/srv:/bin/sh\n' > "$root/etc/passwd"
+	printf 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n' > "$root/etc/group"
+	mv "$root" "$1"
 }
 
 stube() { "$BIN/stube" "$@"; }
@@ -39,11 +46,14 @@ local_teardown() {
 run_dir() { stube run --rootfs "$ROOT" "$@"; }
 
 # Wait up to a minute for a command to succeed: no test measures time by it, and a busy machine takes its time.
+# A look costs more than the wait between two, so looks get rarer: at first after 50 ms, in the end three in a second.
 eventually() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 60)) pause looks=0
 	while [ $SECONDS -lt $end ]; do
 		"$@" > /dev/null 2>&1 && return 0
-		sleep 0.05
+		pause=$((looks++ * 25 + 50))
+		printf -v pause 0.%03d $((pause < 300 ? pause : 300))
+		sleep "$pause"
 	done
 	echo "never became true: $*"
 	return 1

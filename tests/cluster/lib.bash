@@ -85,12 +85,13 @@ gone() {
 
 node_ready() { [ "$(stube nodes --output json | jq -r --arg n "$1" '.items[] | select(.metadata.name == $n).status.conditions[] | select(.type == "Ready").status')" = True ]; }
 
-# Wait up to a minute (or $WAIT seconds) for a command to succeed.
+# Wait up to a minute (or $WAIT seconds) for a command to succeed; a look costs more than a wait, so looks get rarer.
 eventually() {
-	local i
-	for ((i = 0; i < ${WAIT:-60} * 10; i++)); do
+	local waited pause=75
+	for ((waited = 0; waited < ${WAIT:-60} * 1000; waited += pause)); do
 		"$@" > /dev/null 2>&1 && return 0
-		sleep 0.1
+		pause=$((pause < 300 ? pause + 25 : 300))
+		sleep "0.$pause"
 	done
 	echo "never became true: $*"
 	tail -n 5 "$WORK"/*.log

@@ -9,7 +9,13 @@ SERVE='trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done'
 pods_setup() {
 	local_setup
 	export DRIVER_BACKOFF_FIRST=${DRIVER_BACKOFF_FIRST:-200} DRIVER_BACKOFF_MAX=${DRIVER_BACKOFF_MAX:-800}
-	stube image pack --quiet --entrypoint /bin/sh "$ROOT" localhost/t/sh:1 > "$WORK/packed"
+	# Packed once for each file of tests; each test has a copy of the store.
+	if [ ! -d "$BATS_FILE_TMPDIR/store" ]; then
+		stube image pack --quiet --entrypoint /bin/sh "$ROOT" localhost/t/sh:1 > /dev/null
+		cp -aT "$STUBE_STORE" "$BATS_FILE_TMPDIR/store"
+	else
+		cp -aT "$BATS_FILE_TMPDIR/store" "$STUBE_STORE"
+	fi
 	: > "$WORK/out"
 	mkfifo "$WORK/in"
 	DRIVER=
