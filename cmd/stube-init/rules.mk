@@ -19,7 +19,7 @@ MUSL_LINK := -static -no-pie -specs $(MUSL)/musl-gcc.specs -Wl,--gc-sections,-z,
 
 $(INIT_O)/%.o: %.c
 	$(call say,CC,$<)
-	@mkdir -p $(@D)
+	$(folder)
 	$(Q)gcc $(INIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(INIT): $(INIT_OBJ)

@@ -20,7 +20,7 @@ RUNTIME_SRC := $(wildcard cmd/stube-runtime/*.c cmd/stube-runtime/musl/*.c) \
 RUNTIME_OBJ := $(RUNTIME_SRC:%.c=build/pie/%.o)
 build/pie/%.o: %.c
 	$(call say,CC,$<)
-	@mkdir -p $(@D)
+	$(folder)
 	$(Q)gcc $(filter-out -fno-pie,$(INIT_CFLAGS)) -fPIE -MMD -MP -c -o $@ $<
 
 # musl-gcc's specs know no static-pie: start files and libraries are named. The code and the constants in one
