@@ -291,7 +291,7 @@ static err *plan_mapped(struct plan_builder *b, const struct plan_source *s, con
 	if (spec->copy_up)
 		return err_new(ENOTSUP, "tmpcopyup: not with id maps");
 	TRY(add_label(b, s, m->type, spec, row));
-	TRY(strv_check(&spec->data));
+	TRY(mount_spec_check(spec));
 	TRY(plan_mapped_file_system(s, m, spec, &fd));
 	row->kind = PLAN_MOUNT_BIND;
 	row->source = plan_add_text(b, m->source ? m->source : m->type);
