@@ -353,7 +353,7 @@ static err *receive_fds(int sock, int *fds, size_t at, size_t count)
 
 err *walk_receive_plan(int sock, struct plan **ret_plan, int **ret_fds, size_t *ret_count)
 {
-	struct plan_head head;
+	static struct plan_head head; /* a page or three that a process needs once */
 	int first_fds[FD_PASS_MAX];
 	size_t fd_count = 0;
 
