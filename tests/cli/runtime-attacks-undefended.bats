@@ -341,7 +341,7 @@ names() {
 
 @test "released programs know no defence that could be left out" {
 	for name in STUBE_UNDEFENDED defence_stands $(names); do
-		run grep -c -F -e "$name" "$RELEASED" "${RELEASED%runtime}init"
+		run grep -c -F -w -e "$name" "$RELEASED" "${RELEASED%runtime}init"
 		[ "${lines[0]##*:}" = 0 ]
 		[ "${lines[1]##*:}" = 0 ]
 	done
