@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "monitor/memory.h"
 #include "monitor/session-internal.h"
 
 #define RUNTIME_LOG "runtime.log"
@@ -121,38 +122,17 @@ void child_reap(struct session *s)
 	}
 }
 
-/* memory.events of the container's cgroup, where that controller is on. */
-static int open_memory_events(pid_t pid)
+/* While it lives: from /proc by its pid. */
+void child_watch_memory(struct session *s)
 {
-	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	auto_str struct str text = STR_INIT(64 * 1024);
-	char path[PATH_MAX];
+	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	err *e = file_read(AT_FDCWD, path, &text);
-	const char *line = e ? NULL : strncmp(text.data, "0::", 3) == 0 ? text.data : strstr(text.data, "\n0::");
-	err_free(e);
-	if (!line)
-		return -1;
-	line += line[0] == '\n' ? 4 : 3;
-	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
-		snprintf(path, sizeof(path), "%s%.*s/memory.events", roots[i], (int)strcspn(line, "\n"), line);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
-}
-
-void child_oom(struct session *s)
-{
-	auto_str struct str text = STR_INIT(4096);
-
-	if (s->memory_events_fd < 0)
+	if (s->options->process)
 		return;
-	IGNORE(fd_read_all(s->memory_events_fd, &text));
-	const char *line = strstr(text.data, "oom_kill ");
-	s->record.oom = line && line[9] >= '1' && line[9] <= '9';
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)s->pid);
+	IGNORE(file_read(AT_FDCWD, path, &text));
+	s->memory_events_fd = memory_events_open(memory_roots, text.data);
 }
 
 err *child_find(struct session *s)
@@ -174,7 +154,7 @@ err *child_find(struct session *s)
 	s->pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
 	if (s->pidfd < 0)
 		return err_errno("open process %d", (int)s->pid);
-	s->memory_events_fd = s->options->process ? -1 : open_memory_events(s->pid);
+	child_watch_memory(s);
 	return NULL;
 }
 

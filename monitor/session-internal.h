@@ -79,7 +79,7 @@ void child_reap(struct session *s);
 err *child_find(struct session *s) MUST_CHECK; /* pid file to pid, pidfd */
 void child_error(struct session *s, struct str *out);
 void child_console_path(struct session *s, char *out, size_t size);
-void child_oom(struct session *s);
+void child_watch_memory(struct session *s);
 
 /* stdio.c: FIFOs, console, input */
 err *stdio_open(struct session *s, int ret_stdio[3]) MUST_CHECK;

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "monitor/memory.h"
 #include "monitor/session-internal.h"
 
 enum { DRAIN_NSEC = 500 * NSEC_PER_MSEC };
@@ -173,7 +174,7 @@ void act_unwanted(struct session *s)
 void act_exited(struct session *s)
 {
 	release(s);
-	child_oom(s);
+	s->record.oom = memory_events_killed(s->memory_events_fd);
 	monitor_loop_timer(s, DRAIN_NSEC);
 }
 
@@ -260,6 +261,7 @@ static err *adopt(struct session *s)
 	TRY(running_open(&r, &s->pidfd));
 	s->pid = r.pid;
 	s->record.started = r.started;
+	child_watch_memory(s);
 	r.monitor = getpid();
 	TRY(running_write(s->dir_fd, &r));
 	monitor_loop_watch(s, &s->container, s->pidfd, EPOLLIN, adopted_ready);
