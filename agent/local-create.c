@@ -12,6 +12,7 @@
 #include "agent/ids.h"
 #include "agent/local-internal.h"
 #include "agent/place.h"
+#include "agent/slices.h"
 #include "agent/volumes.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -182,11 +183,19 @@ static err *claim_name(struct making *m)
 	return err_new(EBUSY, "container '%s' is being made or removed by another command", name);
 }
 
-/* Cgroups are the machine's, names are a folder's: two folders may hold the same name. */
+/* Cgroups are the machine's, names are a folder's: two folders may hold the same name. A Pod's slice is its
+ * own. */
 static err *choose_cgroup(struct making *m, bool systemd)
 {
+	const char *slice = m->request->slice;
 	unsigned draw;
 
+	if (slice) {
+		TRY_ALLOC(m->arena, m->record.cgroups_path,
+			  arena_printf(m->arena, systemd ? "%s:stube:%s" : "%s/%s",
+				       systemd ? slices_unit(slice) : slice, m->record.name));
+		return NULL;
+	}
 	if (getrandom(&draw, sizeof(draw), 0) != sizeof(draw))
 		return err_errno("draw a name");
 	TRY_ALLOC(m->arena, m->record.cgroups_path,
@@ -329,19 +338,25 @@ static err *write_record(struct making *m)
 }
 
 /* Where the monitor lives while its caller's session may be ended as a whole: a cgroup beside the
- * containers'. NULL where there is none to make. */
+ * containers', for those of Pods within what all Pods may have. NULL where there is none to make. */
 static const char *monitor_cgroup(const struct making *m)
 {
-	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-	static const char *const dirs[] = { "/sys/fs/cgroup/stube/monitors", "/sys/fs/cgroup/unified/stube/monitors" };
+	static const struct {
+		const char *root, *dirs[2];
+	} rows[] = {
+		{ "/sys/fs/cgroup", { "/sys/fs/cgroup/stube/monitors", "/sys/fs/cgroup" SLICES_MONITORS } },
+		{ "/sys/fs/cgroup/unified",
+		  { "/sys/fs/cgroup/unified/stube/monitors", "/sys/fs/cgroup/unified" SLICES_MONITORS } },
+	};
 	struct statfs fs;
 
-	for (size_t i = 0; m->record.cgroups_path && place_is_root() && i < ARRAY_LEN(roots); i++)
-		if (statfs(roots[i], &fs) == 0 && fs.f_type == 0x63677270 /* CGROUP2_SUPER_MAGIC */) {
-			err *e = path_mkdir_all(dirs[i], 0755);
+	for (size_t i = 0; m->record.cgroups_path && place_is_root() && i < ARRAY_LEN(rows); i++)
+		if (statfs(rows[i].root, &fs) == 0 && fs.f_type == 0x63677270 /* CGROUP2_SUPER_MAGIC */) {
+			const char *dir = rows[i].dirs[m->request->slice != NULL];
+			err *e = path_mkdir_all(dir, 0755);
 			bool made = !e;
 			err_free(e);
-			return made && access(dirs[i], W_OK) == 0 ? dirs[i] : NULL;
+			return made && access(dir, W_OK) == 0 ? dir : NULL;
 		}
 	return NULL;
 }

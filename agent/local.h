@@ -101,6 +101,7 @@ struct local_request {
 	size_t claim_count;
 	const char *runtime;          /* NULL: stube-runtime beside this program, then in $PATH */
 	const char *cgroup_manager;   /* "cgroupfs", "systemd", "disabled"; NULL: as the runtime does */
+	const char *slice; /* its cgroup is made in this one (agent/slices.h); NULL: beside all others */
 	const struct standing *standing; /* NULL: as the caller's own */
 	struct monitor_log_limits log;
 	bool auto_remove;

@@ -136,9 +136,15 @@ void pods_entry_encode(const struct entry *e, struct str *out)
 {
 	struct pods_record_container containers[PODS_CONTAINERS_MAX] = { 0 };
 	struct pods_record r = {
-		.version = PODS_RECORD_VERSION, .pod = *e->object->pod, .taken = e->taken,
-		.boot_id = e->boot_id[0] ? e->boot_id : NULL, .sandbox = e->sandbox.attempt, .ids = e->ids,
-		.containers = { containers, e->count }, .claims = { e->claims, e->claim_count },
+		.version = PODS_RECORD_VERSION,
+		.pod = *e->object->pod,
+		.taken = e->taken,
+		.boot_id = e->boot_id[0] ? e->boot_id : NULL,
+		.sandbox = e->sandbox.attempt,
+		.ids = e->ids,
+		.slice = e->slice[0] ? e->slice : NULL,
+		.containers = { containers, e->count },
+		.claims = { e->claims, e->claim_count },
 	};
 
 	r.ending = e->deleted;
@@ -149,6 +155,18 @@ void pods_entry_encode(const struct entry *e, struct str *out)
 			e->containers[i].image, e->containers[i].image_id,
 		};
 	pods_record_encode(out, &r);
+}
+
+/* A name that makes no slice is no reason to refuse a service: it has no limits of its Pod, only its
+ * containers'. */
+void pods_entry_place(struct entry *e)
+{
+	if (e->slice[0] || e->p->cgroup_fd < 0)
+		return;
+	err *failed = slices_path(e->object->pod->metadata.namespace, e->uid, e->slice);
+	if (failed)
+		e->slice[0] = '\0';
+	err_free(failed);
 }
 
 bool pods_entry_rebooted(const struct entry *e)

@@ -36,6 +36,7 @@ struct pods_record {
 	struct id_range ids;
 	LIST(struct pods_record_container) containers;
 	LIST(struct pods_record_claim) claims;
+	const char *slice; /* its cgroup (agent/slices.h); NULL: none, or made by an older release */
 	bool ending; /* it was to be ended: out of contact, too, and also when the API has forgotten it */
 };
 /* Errors: ENOENT; EINVAL damaged or of a newer version. A record whose lists do not fit its Pod is damaged. */
@@ -136,6 +137,7 @@ struct entry {
 	int64_t taken;
 	char boot_id[40];
 	struct id_range ids;
+	char slice[SLICES_PATH_MAX];	  /* "": none yet */
 	struct pods_record_claim *claims; /* owned texts */
 	size_t claim_count;
 	bool frozen;     /* its record cannot be read: leave everything as it is */
@@ -171,6 +173,7 @@ struct job {
 	size_t count;
 	struct str record;          /* text to write first; empty: none */
 	struct id_range ids;
+	char slice[SLICES_PATH_MAX];
 	char *image; /* digest to run */
 	char *path;  /* of JOB_CLAIM: what goes */
 	struct bundle_claim claims[PODS_CONTAINERS_MAX];
@@ -248,6 +251,8 @@ err *pods_entry_new(struct pods *p, const char *uid, struct pod_object *object,
 		    struct entry **ret) MUST_CHECK;
 /* Its record as it is now. */
 void pods_entry_encode(const struct entry *e, struct str *out);
+/* Decide where its cgroups are, unless that is decided. */
+void pods_entry_place(struct entry *e);
 bool pods_entry_rebooted(const struct entry *e);
 /* With the lease that we know to be over. */
 enum pods_contact pods_contact_now(const struct pods *p);
@@ -265,6 +270,8 @@ struct pods {
 	struct local *local;
 	char data[4096], pause[4096];    /* DATA; the sandboxes' root */
 	int agent_fd, pods_fd;           /* DATA/agent, DATA/agent/pods */
+	int cgroup_fd;			 /* of the hierarchy; -1: Pods have no slices */
+	bool systemd; /* slices are units, which the service manager makes by their names */
 	char boot_id[40];
 	struct entry *entries;
 	struct fetch *fetches;

@@ -32,6 +32,7 @@ err *pods_job_new(struct pods *p, enum job_kind kind, struct entry *entry, struc
 		memcpy(j->uid, entry->uid, sizeof(j->uid));
 		memcpy(j->boot_id, entry->boot_id, sizeof(j->boot_id));
 		j->ids = entry->ids;
+		memcpy(j->slice, entry->slice, sizeof(j->slice));
 		j->count = entry->count;
 		j->sandbox_attempt = entry->sandbox.attempt;
 		for (size_t i = 0; i < entry->count; i++)

@@ -44,6 +44,7 @@ static void begin_sandbox(struct entry *e)
 	pods_watched_unwatch(w);
 	pods_observed_done(&w->now);
 	snprintf(e->boot_id, sizeof(e->boot_id), "%s", e->p->boot_id);
+	pods_entry_place(e);
 	submit(e, JOB_SANDBOX, PODS_SANDBOX, true);
 	if (e->job)
 		pods_job_submit(e->job);
@@ -90,6 +91,7 @@ static void begin_container(struct entry *e, struct watched *w)
 		return;
 	}
 	count_attempt(w);
+	pods_entry_place(e);
 	submit(e, JOB_START, w->index, true);
 	if (!e->job) {
 		drop_claims(claims, count);

@@ -41,6 +41,7 @@ static const struct field record_fields[] = {
 	FIELD(struct pods_record, "bootID",          boot_id,    t_string,     0, NULL),
 	FIELD(struct pods_record, "sandboxAttempts", sandbox,    t_u32,        0, NULL),
 	FIELD(struct pods_record, "ids",             ids,        t_range,      OMIT_ZERO, NULL),
+	FIELD(struct pods_record, "slice",           slice,      t_string,     0, NULL),
 	FIELD(struct pods_record, "containers",      containers, t_containers, REQUIRED, NULL),
 	FIELD(struct pods_record, "claims",          claims,     t_claims,     0, NULL),
 	FIELD(struct pods_record, "ending",          ending,     t_bool,       OMIT_ZERO, NULL),
@@ -68,9 +69,20 @@ static err *check_containers(const void *document, struct decoder *d)
 	return NULL;
 }
 
+static err *check_slice(const void *document, struct decoder *d)
+{
+	const struct pods_record *r = document;
+
+	if (r->slice && !slices_is_path(r->slice))
+		return decoder_fail(d, "slice", "'%s' is no slice of a Pod", r->slice);
+	return NULL;
+}
+
 err *pods_record_parse(struct arena *arena, const char *text, size_t len, struct pods_record *ret)
 {
-	static const struct rule rules[] = { { "containers", check_containers }, { 0 } };
+	static const struct rule rules[] = { { "containers", check_containers },
+					     { "slice", check_slice },
+					     { 0 } };
 	struct decoder d = { .arena = arena, .name = PODS_RECORD_FILE };
 
 	return decode_text(&d, &t_record, rules, text, len, ret);

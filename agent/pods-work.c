@@ -254,6 +254,23 @@ static err *take_ids(struct job *j)
 	return ids_take(local_base_fd(j->p->local), j->uid, owner_exists, j->p->local, &j->ids);
 }
 
+/* NULL where there is no hierarchy, or no more. */
+static const char *slice_of(const struct job *j)
+{
+	return j->slice[0] && j->p->cgroup_fd >= 0 ? j->slice : NULL;
+}
+
+/* Where containers are about to be made. It may have gone with an older sandbox. */
+static err *make_slice(const struct job *j)
+{
+	struct slice_values values;
+
+	if (!slice_of(j) || j->p->systemd)
+		return NULL;
+	slices_of_pod(j->object->pod, &values);
+	return slices_make(j->p->cgroup_fd, j->slice, &values);
+}
+
 static err *make_sandbox(struct job *j)
 {
 	struct pods *p = j->p;
@@ -269,11 +286,17 @@ static err *make_sandbox(struct job *j)
 	TRY(volumes_make(fd, &pod->spec));
 	if (j->sandbox_attempt > 1)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt - 1, name)));
+	TRY(make_slice(j));
 	TRY(arena_new(16 << 20, &arena));
 	pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt, name);
 	const struct sandbox_request request = {
-		.pod = pod, .name = name, .root = p->pause, .ids = j->ids,
-		.runtime = p->runtime, .cgroup_manager = p->cgroup_manager,
+		.pod = pod,
+		.name = name,
+		.root = p->pause,
+		.ids = j->ids,
+		.runtime = p->runtime,
+		.cgroup_manager = p->cgroup_manager,
+		.slice = slice_of(j),
 	};
 	TRY(sandbox_start(p->local, arena, &request, &sock));
 	return keep_result(j, name, &sock);
@@ -283,7 +306,11 @@ static err *end_sandbox(struct job *j)
 {
 	char name[64];
 
-	return remove_local(j->p, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt, name));
+	TRY(remove_local(j->p, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt, name)));
+	/* One that is still in use goes with the Pod. */
+	if (slice_of(j))
+		IGNORE(slices_remove(j->p->cgroup_fd, j->slice));
+	return NULL;
 }
 
 /* ---- containers ---- */
@@ -323,6 +350,7 @@ static err *create_container(struct job *j, struct arena *arena, const char *nam
 		.claim_count = j->claim_count,
 		.runtime = p->runtime,
 		.cgroup_manager = p->cgroup_manager,
+		.slice = slice_of(j),
 		.standing = &standing,
 		.log = { LOG_SIZE, LOG_FILES },
 	};
@@ -348,6 +376,7 @@ static err *start_container(struct job *j)
 	TRY(sandbox_open(p->local, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt, name), j->object->pod,
 			 &sandbox));
 	pods_local_name(j->uid, j->index, attempt, name);
+	TRY(make_slice(j));
 	TRY(create_container(j, arena, name, &sandbox, &sock));
 	err *e = sandbox_check(&sandbox);
 	if (!e) {
@@ -385,6 +414,8 @@ static err *remove_all(struct job *j)
 			TRY(remove_local(p, pods_local_name(j->uid, (int)i, a, name)));
 	for (uint32_t a = j->sandbox_attempt > 2 ? j->sandbox_attempt - 2 : 1; a <= j->sandbox_attempt; a++)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, a, name)));
+	if (slice_of(j))
+		TRY(slices_remove(p->cgroup_fd, j->slice));
 	if (local_owner_exists(p->local, j->uid))
 		TRY(take_ids(j));
 	if (j->ids.first > 0)

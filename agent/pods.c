@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/cgroup.h"
 #include "agent/local-internal.h"
 #include "agent/place.h"
 #include "agent/pods-internal.h"
@@ -41,6 +42,7 @@ static err *take_record(struct entry *e, const struct pods_record *r)
 	e->recorded = true;
 	e->taken = r->taken;
 	e->ids = r->ids;
+	snprintf(e->slice, sizeof(e->slice), "%s", r->slice ? r->slice : "");
 	e->sandbox.attempt = r->sandbox;
 	e->deleted = r->ending;
 	e->forgotten = r->ending && r->pod.metadata.deletion.nsec == 0;
@@ -189,13 +191,38 @@ static err *open_boot(struct pods *p)
 	return NULL;
 }
 
+/* Where Pods have slices, what they may take together. A machine that does not let us limits by placement
+ * alone. */
+static err *open_cgroups(struct pods *p)
+{
+	auto_str struct str controllers = STR_INIT(4096);
+	const char *where;
+	bool hybrid;
+
+	if (!place_is_root() || str_equal(p->cgroup_manager, "disabled"))
+		return NULL;
+	TRY(cgroup_find(&controllers, &where, &hybrid));
+	if (!where)
+		return NULL;
+	p->systemd = str_equal(p->cgroup_manager, "systemd");
+	p->cgroup_fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->cgroup_fd < 0)
+		return err_errno("open '%s'", where);
+	if (p->systemd || p->o.share.cpu_weight == 0)
+		return NULL;
+	auto_err err *e = slices_share(p->cgroup_fd, &p->o.share);
+	if (e)
+		log_err(e);
+	return NULL;
+}
+
 err *pods_open(const struct pods_options *options, struct pods **ret)
 {
 	struct pods *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return err_oom();
-	p->agent_fd = p->pods_fd = p->wakeup_fd = -1;
+	p->agent_fd = p->pods_fd = p->wakeup_fd = p->cgroup_fd = -1;
 	p->contact = PODS_ALONE;
 	p->opened = clock_boot();
 	pthread_mutex_init(&p->lock, NULL);
@@ -205,6 +232,8 @@ err *pods_open(const struct pods_options *options, struct pods **ret)
 	err *e = copy_options(p, options);
 	if (!e)
 		e = open_folders(p);
+	if (!e)
+		e = open_cgroups(p);
 	if (!e)
 		e = open_boot(p);
 	if (!e)
@@ -252,6 +281,7 @@ void pods_close(struct pods *p)
 	fd_close(p->wakeup_fd);
 	fd_close(p->agent_fd);
 	fd_close(p->pods_fd);
+	fd_close(p->cgroup_fd);
 	local_free(p->local);
 	for (size_t i = 0; p->unverified && p->unverified[i]; i++)
 		free(p->unverified[i]);

@@ -12,6 +12,7 @@
  * what is there. A Pod (UID) whose containers have been started once is never started anew as if it were unknown: its
  * record was on the disk before. */
 #pragma once
+#include "agent/slices.h"
 #include "api/claim.h"
 #include "api/pod.h"
 #include "base/err.h"
@@ -28,6 +29,8 @@ struct pods_options {
 	const char *address;       /* of this machine: status.hostIP, and podIP with hostNetwork; NULL: not known yet */
 	const char *runtime;       /* NULL: stube-runtime */
 	const char *cgroup_manager;/* NULL: as the runtime does */
+	struct slice_values
+		share; /* what all Pods may have together (agent/reserve.h); cpu_weight 0: nobody says */
 	unsigned workers;          /* threads; 0: 4 */
 	unsigned pulls;            /* at once; 0: 2 */
 	int64_t backoff_first;     /* ns until the second restart or try in a row, doubled each time ...; 0: 10 s */

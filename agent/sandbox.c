@@ -112,6 +112,7 @@ err *sandbox_start(struct local *l, struct arena *arena, const struct sandbox_re
 		.network = r->pod->spec.host_network ? BUNDLE_NET_HOST : BUNDLE_NET_NEW,
 		.runtime = r->runtime,
 		.cgroup_manager = r->cgroup_manager,
+		.slice = r->slice,
 		.standing = &standing,
 		.log = { 1 << 20, 2 },
 	};

@@ -16,7 +16,7 @@ struct sandbox_request {
 	const char *name;          /* of its local container */
 	const char *root;
 	struct id_range ids;
-	const char *runtime, *cgroup_manager;
+	const char *runtime, *cgroup_manager, *slice;
 };
 /* Make and start one. Whatever fails leaves nothing. *ret_sock: its monitor's. */
 err *sandbox_start(struct local *l, struct arena *arena, const struct sandbox_request *request, int *ret_sock)

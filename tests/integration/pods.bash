@@ -84,7 +84,7 @@ nothing_left() {
 	[ -z "$(find "$STUBE_RUN/agent/containers" "$STUBE_DATA/agent/containers" "$STUBE_DATA/agent/pods" -mindepth 1)" ] || return 1
 	[ -z "$(find "$STUBE_DATA/ids" -type f ! -name lock)" ] || return 1
 	! grep -F " $WORK/" /proc/self/mountinfo || return 1
-	[ -z "$(find /sys/fs/cgroup/unified/stube /sys/fs/cgroup/stube -maxdepth 1 -name "$TAG*" 2> /dev/null)" ] || return 1
+	[ -z "$(find /sys/fs/cgroup/{unified/,}stube{,.slice} -maxdepth 3 -name "*$TAG*" 2> /dev/null)" ] || return 1
 	[ -z "$(find "$STUBE_RUN" -type s)" ]
 }
 

@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# Where a Pod's cgroups are: a slice for each tenant, a slice for each Pod; and that none stays behind.
+load pods
+
+setup() {
+	pods_setup
+	CGROUPS=/sys/fs/cgroup
+	[ "$(stat -f -c %T $CGROUPS)" = cgroup2fs ] || CGROUPS=/sys/fs/cgroup/unified
+	[ "$(stat -f -c %T $CGROUPS 2> /dev/null)" = cgroup2fs ] || skip 'no cgroup v2 hierarchy'
+	[ "$(id -u)" = 0 ] || skip 'needs root'
+}
+teardown() { [ -z "${TAG:-}" ] || pods_teardown; }
+
+cgroup_of() { sed -n 's/^0:://p' "/proc/$1/cgroup"; }
+slice_is() { [ "$(cgroup_of "$(pid "$1" "$2")")" = "$3" ]; }
+
+@test "sandbox and containers are in their Pod's slice, in that of its namespace; monitors beside; all goes with the Pod" {
+	local slice=/stube.slice/stube-${TAG}_amt.slice/stube-${TAG}_amt-pod${TAG}_a.slice
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE" ".metadata.namespace = \"$TAG-amt\"")"
+	eventually phase_is "$A" Running
+	slice_is "$A" 0 "$slice/$A-0-1"
+	slice_is "$A" s "$slice/$A-s-1"
+	[ "$(cgroup_of "$(monitor_pid "$A" 0)")" = /stube.slice/monitors ]
+	jq -e --arg slice "$slice" '.slice == $slice' "$STUBE_DATA/agent/pods/$A/pod.json"
+	# A second Pod of the tenant stays when the first goes.
+	tell "$(pod "$B" "$SERVE" ".metadata.namespace = \"$TAG-amt\"")"
+	eventually phase_is "$B" Running
+	tell "forget $A"
+	eventually test ! -e "$CGROUPS$slice"
+	[ -d "$CGROUPS/stube.slice/stube-${TAG}_amt.slice" ]
+	tell "forget $B"
+	eventually nothing_left
+	[ ! -e "$CGROUPS/stube.slice/stube-${TAG}_amt.slice" ]
+}
+
+@test "a Pod that has ended keeps no cgroup while its object is there" {
+	driver_start
+	tell contact free
+	tell "$(pod "$A" 'exit 3' '.spec.restartPolicy = "Never"')"
+	eventually phase_is "$A" Failed
+	eventually test ! -e "$CGROUPS/stube.slice/stube-default.slice/stube-default-pod${TAG}_a.slice"
+	tell "forget $A"
+	eventually nothing_left
+}
+
+@test "what ran before Pods had slices stays where it is; its next attempt is in one" {
+	DRIVER_CGROUPS=disabled driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE")"
+	eventually phase_is "$A" Running
+	old=$(pid "$A" 0)
+	before=$(cgroup_of "$old")
+	jq -e 'has("slice") | not' "$STUBE_DATA/agent/pods/$A/pod.json"
+	driver_kill
+	driver_start
+	tell contact free
+	tell "$(pod "$A" "$SERVE")"
+	tell synced
+	eventually phase_is "$A" Running
+	[ "$(pid "$A" 0)" = "$old" ]
+	[ "$(cgroup_of "$old")" = "$before" ]
+	kill -9 "$old"
+	eventually slice_is "$A" 0 "/stube.slice/stube-default.slice/stube-default-pod${TAG}_a.slice/$A-0-2"
+	tell "forget $A"
+	eventually nothing_left
+}
