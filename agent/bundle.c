@@ -102,6 +102,10 @@ static err *cpu(struct arena *arena, const struct bundle_input *in, const struct
 	return NULL;
 }
 
+/* A service without one of its processes is neither running nor restarted: it ends as a whole, and is started
+ * anew. */
+static struct string_pair oom_group[] = { { "memory.oom.group", "1" } };
+
 static err *resources(struct arena *arena, const struct bundle_input *in, struct oci_resources *out)
 {
 	const struct pod_resources *r = &in->pod->spec.containers.items[in->container].resources;
@@ -118,6 +122,10 @@ static err *resources(struct arena *arena, const struct bundle_input *in, struct
 	out->devices.items[0] = (struct oci_device_rule){ .allow = false, .type = 'a', .access = "rwm" };
 	out->devices.count = 1;
 	TRY(cpu(arena, in, r, out));
+	if (in->oom_group) {
+		out->unified.items = oom_group;
+		out->unified.count = ARRAY_LEN(oom_group);
+	}
 	if (r->limits.memory.given) {
 		struct oci_memory *m;
 		TRY_ALLOC(arena, m, arena_alloc(arena, sizeof(*m)));

@@ -52,6 +52,7 @@ struct bundle_input {
 	size_t claim_count;
 	const char *cgroups_path;        /* NULL: no cgroup */
 	const struct standing *standing; /* NULL: as the caller's own, see agent/standing.h */
+	bool oom_group; /* the kernel ends the whole container when it lacks memory, not one process of it */
 	bool no_weights;                 /* the machine's cgroups have no controller `cpu`: see agent/cgroup.h */
 };
 

@@ -18,7 +18,8 @@ static const char *end_reason(const struct decide_end *end)
 {
 	if (!end->known)
 		return "ContainerStatusUnknown";
-	if (end->oom)
+	/* One of its processes was killed, and it did its work all the same. */
+	if (end->oom && end->code != 0)
 		return "OOMKilled";
 	return end->code == 0 ? "Completed" : "Error";
 }

@@ -289,6 +289,7 @@ static err *write_bundle(struct making *m, char path[static PATH_MAX])
 		.resolv_conf = wants_resolv_conf(m->request),
 		.cgroups_path = m->record.cgroups_path,
 		.standing = m->request->standing,
+		.oom_group = m->record.cgroups_path && cgroup_has("memory"),
 		.no_weights = !cgroup_has("cpu"),
 	};
 	if (!m->input.volumes_dir)

@@ -80,6 +80,27 @@ static void monitor_ready(uint32_t events UNUSED, void *user)
 	pods_entry_due(w->entry);
 }
 
+/* Who reads only that a limit was too small needs to know which one. */
+static void tell_end(struct watched *w, const struct decide_end *end)
+{
+	const struct quantity *limit =
+		&w->entry->object->pod->spec.containers.items[w->index].resources.limits.memory;
+	auto_str struct str text = STR_INIT(64);
+
+	if (end->oom && end->code != 0) {
+		if (limit->given)
+			str_add(&text, ": its limit is ");
+		if (limit->given)
+			quantity_format(limit, &text);
+		pods_event(w->entry, true, "OOMKilled", "container '%s' was out of memory%s",
+			   pods_container_name(w), text.data);
+		return;
+	}
+	pods_event(w->entry, end->code != 0, "Exited", "container '%s' ended with %s %u%s",
+		   pods_container_name(w), end->signal ? "signal" : "status",
+		   end->signal ? end->signal : end->code, end->known ? "" : ": nobody saw it");
+}
+
 static void container_ended(struct watched *w)
 {
 	const struct decide_end *end = &w->now.end;
@@ -98,9 +119,7 @@ static void container_ended(struct watched *w)
 		pods_event(w->entry, false, "Killed", "container '%s' has ended", pods_container_name(w));
 		return;
 	}
-	pods_event(w->entry, end->code != 0, "Exited", "container '%s' ended with %s %u%s%s", pods_container_name(w),
-		   end->signal ? "signal" : "status", end->signal ? end->signal : end->code, end->oom ? ": out of memory" : "",
-		   end->known ? "" : ": nobody saw it");
+	tell_end(w, end);
 	delay = decide_backoff(w->crashes, p->o.backoff_first, p->o.backoff_max);
 	if (delay > 0 && w->entry->object->pod->spec.restart != POD_RESTART_NEVER)
 		pods_event(w->entry, true, "BackOff", "back-off %lld.%llds restarting failed container '%s'",

@@ -139,6 +139,20 @@ static void test_a_request_without_a_controller_is_placements_affair_a_limit_is_
 	assert_int_equal(*result.config.linux.resources.cpu->quota, 100000);
 }
 
+static void test_where_memory_is_counted_a_container_out_of_it_ends_as_a_whole(void **state)
+{
+	(void)state;
+	struct bundle_result result;
+	struct bundle_input in =
+		input_of(POD("{\"containers\":[{\"name\":\"web\",\"image\":\"a\"}]}"), &image);
+
+	assert_ok(bundle_decide(arena, &in, &result));
+	assert_null(string_map_get(&result.config.linux.resources.unified, "memory.oom.group"));
+	in.oom_group = true;
+	assert_ok(bundle_decide(arena, &in, &result));
+	assert_string_equal(string_map_get(&result.config.linux.resources.unified, "memory.oom.group"), "1");
+}
+
 static void test_a_directory_in_the_hosts_network_and_ids_in_every_byte(void **state)
 {
 	(void)state;
@@ -360,7 +374,11 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_all_that_a_pod_can_ask_for_in_every_byte, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(test_a_request_without_a_controller_is_placements_affair_a_limit_is_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_request_without_a_controller_is_placements_affair_a_limit_is_not, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_where_memory_is_counted_a_container_out_of_it_ends_as_a_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_directory_in_the_hosts_network_and_ids_in_every_byte,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -283,6 +283,9 @@ static void test_how_a_container_ended_is_told_with_reason_and_code(void **state
 		{ 0, 0, true, false, "Completed" },
 		{ 3, 0, true, false, "Error" },
 		{ 137, 9, true, true, "OOMKilled" },
+		/* One of its processes was killed: its own end may be another, or none of its concern. */
+		{ 1, 0, true, true, "OOMKilled" },
+		{ 0, 0, true, true, "Completed" },
 		{ 255, 0, false, false, "ContainerStatusUnknown" },
 	};
 
