@@ -289,10 +289,14 @@ static err *open_door(struct serve *s, enum door door, struct server_options *o)
 	o->handler = handle;
 	o->refusal = refusal;
 	o->user = l;
-	o->listen_fd = -1;
+	/* One that the service manager made takes connections while we are restarted. */
+	o->listen_fd = door == DOOR_SOCKET ? loop_listen_fd("local") : -1;
+	if (o->listen_fd >= 0)
+		o->address = NULL;
 	TRY(server_new(s->agent->loop, o, &l->server));
 	snprintf(port, sizeof(port), "%u", server_port(l->server));
-	log_info("listening", "what", names[door], "address", o->address, "port",
+	log_info("listening", "what", names[door], "address",
+		 o->address ? o->address : "of the service manager", "port",
 		 door == DOOR_SOCKET ? NULL : port, NULL);
 	return NULL;
 }

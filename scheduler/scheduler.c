@@ -65,9 +65,12 @@ static err *serve_socket(struct scheduler *s, unsigned connections)
 	if (!s->options->socket)
 		return NULL;
 	str_addf(&address, "unix:%s", s->options->socket);
-	o.address = address.data;
+	/* One that the service manager made takes connections while we are restarted. */
+	o.listen_fd = loop_listen_fd("api");
+	if (o.listen_fd < 0)
+		o.address = address.data;
 	TRY(server_new(s->loop, &o, &s->servers[SERVER_SOCKET]));
-	log_info("listening", "address", o.address, NULL);
+	log_info("listening", "address", o.address ? o.address : "of the service manager", NULL);
 	return NULL;
 }
 
