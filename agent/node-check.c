@@ -13,6 +13,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/ids.h"
+#include "agent/node.h"
 #include "agent/place.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -98,6 +99,7 @@ err *node_check_seccomp(struct str *out)
 
 struct look {
 	const char *programs;
+	const struct node_check_options *options;
 	struct str found, means;
 	enum node_check_result result;
 };
@@ -176,6 +178,31 @@ static err *check_cgroup(struct look *l)
 		return NULL;
 	str_addf(&l->means, "services with limits of %s do not start", missing.data);
 	l->result = CHECK_LIMITED;
+	return NULL;
+}
+
+static err *check_reserve(struct look *l)
+{
+	const struct node_options o = { .reserve_cpu = l->options->reserve.cpu,
+					.reserve_memory = l->options->reserve.memory };
+	auto_str struct str missing = STR_INIT(256);
+	struct reserve r;
+
+	TRY(node_reserve(&o, &r));
+	str_add(&l->found, "cpu=");
+	quantity_format(&(struct quantity){ r.cpu, true }, &l->found);
+	str_add(&l->found, ",memory=");
+	quantity_format(&(struct quantity){ r.memory * 1000, true }, &l->found);
+	if (!cgroup_has("cpu") && r.cpu > 0)
+		str_add(&missing, "cpu");
+	if (!cgroup_has("memory") && r.memory > 0)
+		str_addf(&missing, "%smemory", missing.len ? ", " : "");
+	if (!place_is_root() || str_equal(l->options->cgroups, "disabled"))
+		is(l, CHECK_LIMITED, "placement alone keeps it free: Pods have no slice");
+	else if (missing.len > 0) {
+		l->result = CHECK_LIMITED;
+		str_addf(&l->means, "placement alone keeps it free: no controller %s", missing.data);
+	}
 	return NULL;
 }
 
@@ -284,6 +311,7 @@ static const struct {
 	{ "programs",        check_programs },
 	{ "run folder",      check_run },
 	{ "cgroup",          check_cgroup },
+	{ "reserve",         check_reserve },
 	{ "user namespaces", check_userns },
 	{ "subordinate ids", check_subids },
 	{ "layers",          check_layers },
@@ -292,14 +320,15 @@ static const struct {
 };
 /* clang-format on */
 
-err *node_check(struct arena *arena, const char *programs, struct node_check **ret, size_t *ret_count)
+err *node_check(struct arena *arena, const struct node_check_options *o, struct node_check **ret,
+		size_t *ret_count)
 {
 	struct node_check *all;
 
 	TRY_ALLOC(arena, all, arena_array(arena, ARRAY_LEN(checks), sizeof(*all)));
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 		auto_str struct str found = STR_INIT(8192), means = STR_INIT(8192);
-		struct look l = { .programs = programs, .found = found, .means = means };
+		struct look l = { .programs = o->programs, .options = o, .found = found, .means = means };
 		err *e = checks[i].look(&l);
 		found = l.found; /* grown there, freed here */
 		means = l.means;

@@ -1,5 +1,6 @@
 /* agent/node-check.h: what this machine offers, and what it lacks, for running services. */
 #pragma once
+#include "agent/reserve.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -22,9 +23,14 @@ struct node_check {
 	const char *means; /* what follows from it; NULL when all is well */
 };
 
-/* All of them, in the order of a table for people. Nothing is changed on the machine.
- *   programs  folder of stube-monitor and stube-runtime; NULL: this program's */
-err *node_check(struct arena *arena, const char *programs, struct node_check **ret, size_t *ret_count) MUST_CHECK;
+struct node_check_options {
+	const char *programs; /* folder of stube-monitor and stube-runtime; NULL: this program's */
+	const char *cgroups;  /* who makes cgroups, as the agent is told; NULL: as the runtime does */
+	struct reserve reserve;
+};
+/* All of them, in the order of a table for people. Nothing is changed on the machine. */
+err *node_check(struct arena *arena, const struct node_check_options *options, struct node_check **ret,
+		size_t *ret_count) MUST_CHECK;
 
 /* The version behind "6.12.3-generic" as 6012. */
 unsigned node_check_kernel(const char *release);

@@ -218,6 +218,7 @@ static err *open_pods(struct node_run *r)
 		.unverified = o->unverified,
 	};
 
+	TRY(node_share(o, &p.share));
 	TRY(node_pods_new(a, &p, &a->node_pods));
 	TRY(pods_open(&p, &a->pods));
 	a->contact = (struct contact){ .stale = true, .lease_end = pods_lease_end(a->pods) };

@@ -22,13 +22,19 @@ struct node_options {
 	const char *programs, *runtime, *cgroup_manager;
 	const char *auth_file;
 	const char *const *unverified;
-	int64_t reserve_cpu;        /* milli: not for Pods */
+	int64_t reserve_cpu;	    /* milli: not for Pods; RESERVE_BY_SIZE (agent/reserve.h) */
 	int64_t reserve_memory;     /* bytes */
 	unsigned max_pods;          /* 0: 110 */
 };
 
 /* Serve until SIGTERM or SIGINT; containers go on. */
 err *node_run(const struct node_options *options) MUST_CHECK;
+
+/* What the machine keeps for itself, and what its Pods may have together. */
+struct slice_values;
+struct reserve;
+err *node_reserve(const struct node_options *options, struct reserve *ret) MUST_CHECK;
+err *node_share(const struct node_options *options, struct slice_values *ret) MUST_CHECK;
 
 /* What this machine has: capacity, allocatable, info, labels of its own. In the arena. */
 err *node_observe(struct arena *arena, const struct node_options *options, struct node *ret) MUST_CHECK;

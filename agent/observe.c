@@ -12,6 +12,7 @@
 
 #include "agent/node-internal.h"
 #include "agent/place.h"
+#include "agent/reserve.h"
 #include "base/cli.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -288,14 +289,16 @@ static err *set_resources(struct arena *arena, const struct machine *m, const st
 		{ "pods", amount(pods, 1000) },
 	};
 	struct resource_list *lists[] = { &n->status.capacity, &n->status.allocatable };
+	struct reserve r = { o->reserve_cpu, o->reserve_memory };
 
+	TRY(reserve_decide(m->cpus, m->memory, &r));
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		TRY_ALLOC(arena, lists[i]->items, arena_array(arena, ARRAY_LEN(has), sizeof(has[0])));
 		memcpy(lists[i]->items, has, sizeof(has));
 		lists[i]->count = ARRAY_LEN(has);
 	}
-	n->status.allocatable.items[0].amount = amount(cpu - o->reserve_cpu, 1);
-	n->status.allocatable.items[2].amount = amount(m->memory - o->reserve_memory, 1000);
+	n->status.allocatable.items[0].amount = amount(cpu - r.cpu, 1);
+	n->status.allocatable.items[2].amount = amount(m->memory - r.memory, 1000);
 	return NULL;
 }
 
@@ -387,18 +390,51 @@ err *machine_node(struct arena *arena, const struct machine *m, const struct nod
 	return NULL;
 }
 
-err *node_observe(struct arena *arena, const struct node_options *options, struct node *ret)
+static err *observe_machine(struct arena *arena, struct machine *ret)
 {
 	auto_close int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_str struct str data = STR_INIT(4096);
-	char found[INET6_ADDRSTRLEN] = "";
-	char *address = NULL;
-	struct machine m;
 
 	if (root < 0)
 		return err_errno("open '/'");
 	TRY(place_data(&data));
-	TRY(machine_read(arena, root, data.data, &m));
+	return machine_read(arena, root, data.data, ret);
+}
+
+static err *reserve_of(const struct node_options *options, struct machine *m, struct reserve *ret)
+{
+	auto_arena struct arena *arena = NULL;
+
+	TRY(arena_new(1 << 20, &arena));
+	TRY(observe_machine(arena, m));
+	*ret = (struct reserve){ options->reserve_cpu, options->reserve_memory };
+	return reserve_decide(m->cpus, m->memory, ret);
+}
+
+err *node_reserve(const struct node_options *options, struct reserve *ret)
+{
+	struct machine m;
+
+	return reserve_of(options, &m, ret);
+}
+
+err *node_share(const struct node_options *options, struct slice_values *ret)
+{
+	struct reserve r;
+	struct machine m;
+
+	TRY(reserve_of(options, &m, &r));
+	reserve_share(m.cpus, m.memory, m.tasks_max, &r, ret);
+	return NULL;
+}
+
+err *node_observe(struct arena *arena, const struct node_options *options, struct node *ret)
+{
+	char found[INET6_ADDRSTRLEN] = "";
+	char *address = NULL;
+	struct machine m;
+
+	TRY(observe_machine(arena, &m));
 	if (options->address || observe_address(options->api.server, found, sizeof(found)))
 		TRY_ALLOC(arena, address, arena_strdup(arena, options->address ? options->address : found));
 	return machine_node(arena, &m, options, address, ret);

@@ -7,6 +7,7 @@
 #include "agent/node-check.h"
 #include "agent/node.h"
 #include "agent/place.h"
+#include "agent/reserve.h"
 #include "agent/userns.h"
 #include "base/cli.h"
 #include "base/log.h"
@@ -16,8 +17,8 @@
 struct agent_args {
 	const char *config, *name, *address, *listen, *socket, *metrics, *store, *programs, *runtime, *cgroups, *auth_file;
 	struct strv labels, taints, unverified;
-	const char *reserve_cpu;
-	uint64_t reserve_memory, max_pods;
+	const char *reserve_cpu, *reserve_memory, *system_reserved;
+	uint64_t max_pods;
 	const char *log, *log_format;
 	bool debug, quiet;
 };
@@ -41,8 +42,9 @@ static const struct cli_option options[] = {
 	OPT(0,   "runtime",        CLI_STRING, runtime,        "PATH",      "OCI runtime (default: stube-runtime)"),
 	OPT(0,   "cgroups",        CLI_CHOICE, cgroups,        "cgroupfs|systemd|disabled", "who makes cgroups"),
 	OPT(0,   "max-pods",       CLI_UINT,   max_pods,       "N",         "so many Pods at most (110)"),
-	OPT(0,   "reserve-cpu",    CLI_STRING, reserve_cpu,    "AMOUNT",    "keep processors for the machine itself, such as 500m"),
-	OPT(0,   "reserve-memory", CLI_SIZE,   reserve_memory, "SIZE",      "keep memory for the machine itself"),
+	OPT(0,   "reserve-cpu",    CLI_STRING, reserve_cpu,    "AMOUNT",    "keep processors for the machine itself, such as 500m (default: by its size)"),
+	OPT(0,   "reserve-memory", CLI_STRING, reserve_memory, "SIZE",      "keep memory for the machine itself (default: by its size)"),
+	OPT(0,   "system-reserved", CLI_STRING, system_reserved, "cpu=AMOUNT,memory=SIZE", "both, as Kubernetes writes it"),
 	OPT(0,   "auth-file",      CLI_STRING, auth_file,      "FILE",      "credentials of registries"),
 	OPT(0,   "insecure",       CLI_LIST,   unverified,     "HOST[:PORT]", "allow plain http, or an unknown certificate, for this registry; may be repeated"),
 	OPT_HEADING("Log"),
@@ -54,6 +56,29 @@ static const struct cli_option options[] = {
 };
 /* clang-format on */
 
+/* Each may be said once. */
+static err *read_reserve(const struct agent_args *a, struct reserve *ret)
+{
+	struct quantity cpu = { 0 }, memory = { 0 };
+	struct reserve r = { RESERVE_BY_SIZE, RESERVE_BY_SIZE };
+
+	if (a->system_reserved && (a->reserve_cpu || a->reserve_memory))
+		return err_new(EINVAL, "--system-reserved says what --reserve-cpu and --reserve-memory say: "
+				       "one of them is enough");
+	if (a->system_reserved)
+		TRY(err_wrap(reserve_parse(a->system_reserved, &r), "--system-reserved"));
+	if (a->reserve_cpu && !quantity_parse(a->reserve_cpu, &cpu))
+		return err_new(EINVAL, "--reserve-cpu: '%s' is no amount such as 500m or 2", a->reserve_cpu);
+	if (a->reserve_memory && !quantity_parse(a->reserve_memory, &memory))
+		return err_new(EINVAL, "--reserve-memory: '%s' is no size such as 512Mi", a->reserve_memory);
+	if (a->reserve_cpu)
+		r.cpu = cpu.milli;
+	if (a->reserve_memory)
+		r.memory = quantity_units(&memory);
+	*ret = r;
+	return NULL;
+}
+
 /* ---- check ---- */
 
 static err *check(const struct agent_args *a, int *ret_status)
@@ -63,10 +88,13 @@ static err *check(const struct agent_args *a, int *ret_status)
 	auto_arena struct arena *arena = NULL;
 	auto_cli_table struct cli_table *table = NULL;
 	struct node_check *checks;
+	struct reserve reserve;
 	size_t count;
 
 	TRY(arena_new(1 << 20, &arena));
-	TRY(node_check(arena, a->programs, &checks, &count));
+	TRY(read_reserve(a, &reserve));
+	TRY(node_check(arena, &(struct node_check_options){ a->programs, a->cgroups, reserve }, &checks,
+		       &count));
 	TRY(cli_table_new(headings, &table));
 	for (size_t i = 0; i < count; i++) {
 		const struct node_check *c = &checks[i];
@@ -112,19 +140,28 @@ static err *load_config(struct arena *arena, const struct agent_args *a, const c
 static err *fill(struct arena *arena, const struct agent_args *a, struct node_options *o)
 {
 	auto_str struct str run = STR_INIT(4096);
-	struct quantity cpu = { 0 };
+	struct reserve reserve;
 
-	if (a->reserve_cpu && !quantity_parse(a->reserve_cpu, &cpu))
-		return err_new(EINVAL, "--reserve-cpu: '%s' is no amount such as 500m or 2", a->reserve_cpu);
+	TRY(read_reserve(a, &reserve));
 	if (a->max_pods > 10000)
 		return err_new(EINVAL, "--max-pods: at most 10000");
 	*o = (struct node_options){
-		.name = a->name, .labels = (const char *const *)a->labels.items,
-		.taints = (const char *const *)a->taints.items, .address = a->address, .listen = a->listen,
-		.socket = a->socket, .metrics = a->metrics, .store = a->store, .programs = a->programs,
-		.runtime = a->runtime, .cgroup_manager = a->cgroups, .auth_file = a->auth_file,
-		.unverified = (const char *const *)a->unverified.items, .reserve_cpu = cpu.milli,
-		.reserve_memory = (int64_t)MIN(a->reserve_memory, (uint64_t)INT64_MAX), .max_pods = (unsigned)a->max_pods,
+		.name = a->name,
+		.labels = (const char *const *)a->labels.items,
+		.taints = (const char *const *)a->taints.items,
+		.address = a->address,
+		.listen = a->listen,
+		.socket = a->socket,
+		.metrics = a->metrics,
+		.store = a->store,
+		.programs = a->programs,
+		.runtime = a->runtime,
+		.cgroup_manager = a->cgroups,
+		.auth_file = a->auth_file,
+		.unverified = (const char *const *)a->unverified.items,
+		.reserve_cpu = reserve.cpu,
+		.reserve_memory = reserve.memory,
+		.max_pods = (unsigned)a->max_pods,
 	};
 	TRY(place_run(&run));
 	return load_config(arena, a, run.data, o);

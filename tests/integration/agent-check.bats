@@ -13,7 +13,7 @@ teardown() { rm -rf "$WORK"; }
 	run "$BIN/stube-agent" check
 	[ "$status" = 0 ]
 	[[ "${lines[0]}" =~ ^CHECK\ +RESULT\ +FOUND\ +MEANS ]]
-	for name in kernel user programs 'run folder' cgroup 'user namespaces' 'subordinate ids' layers overlay seccomp; do
+	for name in kernel user programs 'run folder' cgroup reserve 'user namespaces' 'subordinate ids' layers overlay seccomp; do
 		grep -qE "^$name +(ok|limited) " <<< "$output"
 	done
 	[ -z "$(ls -A "$WORK")" ]
@@ -36,6 +36,19 @@ teardown() { rm -rf "$WORK"; }
 	esac
 }
 
+@test "check names what the machine keeps for itself, and whether anything but placement holds it" {
+	controllers=$(cat /sys/fs/cgroup/cgroup.controllers /sys/fs/cgroup/unified/cgroup.controllers 2> /dev/null || true)
+	run "$BIN/stube-agent" check --system-reserved cpu=250m,memory=100Mi
+	case " $controllers " in
+	*" cpu "*" memory "*) grep -qE '^reserve +ok +cpu=250m,memory=100Mi' <<< "$output" ;;
+	*) grep -qE '^reserve +limited +cpu=250m,memory=100Mi +placement alone keeps it free: no controller ' <<< "$output" ;;
+	esac
+	run "$BIN/stube-agent" check --cgroups disabled --reserve-memory 100Mi
+	grep -qE '^reserve +limited +cpu=[0-9m]+,memory=100Mi +placement alone keeps it free: Pods have no slice' <<< "$output"
+	run "$BIN/stube-agent" check
+	grep -qE '^reserve +(ok|limited) +cpu=[0-9m]+,memory=[0-9]+[MG]i' <<< "$output"
+}
+
 @test "wrong words and options are usage errors that name the choices" {
 	run "$BIN/stube-agent" chekc
 	[ "$status" = 2 ]
@@ -49,6 +62,13 @@ teardown() { rm -rf "$WORK"; }
 	run timeout 20 "$BIN/stube-agent" --reserve-cpu many
 	[ "$status" = 1 ]
 	[ "$output" = "error: --reserve-cpu: 'many' is no amount such as 500m or 2" ]
+	run timeout 20 "$BIN/stube-agent" --system-reserved cpu=100m,disk=1Gi
+	[ "$output" = "error: --system-reserved: 'disk' cannot be reserved: cpu and memory can" ]
+	run timeout 20 "$BIN/stube-agent" --system-reserved cpu=100m --reserve-memory 1Gi
+	[ "$output" = "error: --system-reserved says what --reserve-cpu and --reserve-memory say: one of them is enough" ]
+	run timeout 20 "$BIN/stube-agent" --reserve-memory 100000Gi
+	[ "$status" = 1 ]
+	[[ "$output" == *"are reserved, and the machine has "*": nothing is left for Pods" ]]
 	run timeout 20 "$BIN/stube-agent" --name 'Not A Name'
 	[ "$status" = 1 ]
 	[[ "$output" == *"error: node name 'Not A Name': expected lower-case letters, digits, '-' and '.'"* ]]
