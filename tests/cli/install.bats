@@ -20,6 +20,8 @@ teardown_file() { rm -rf "$INSTALLED"; }
 	done
 	[ -s opt/stube/lib/systemd/system/stube-scheduler.service ]
 	[ -s opt/stube/lib/systemd/system/stube-agent.service ]
+	[ -s opt/stube/lib/systemd/system/stube-scheduler.socket ]
+	[ -s opt/stube/lib/systemd/system/stube-agent.socket ]
 	[ -s opt/stube/lib/systemd/system/stube-pki-renew.timer ]
 	[ -s opt/stube/lib/sysusers.d/stube.conf ]
 	[ -s opt/stube/lib/tmpfiles.d/stube.conf ]
@@ -72,15 +74,17 @@ opt" ]
 @test "systemd finds no fault with the units" {
 	local unit
 	command -v systemd-analyze > /dev/null || skip 'systemd-analyze is not here'
-	for unit in scheduler.service agent.service pki-renew.service pki-renew.timer; do
+	for unit in scheduler.service scheduler.socket agent.service agent.socket pki-renew.service pki-renew.timer; do
 		# Its programs are checked where they will be: here they are where they were installed to.
 		sed "s|/opt/stube/bin|$INSTALLED/opt/stube/bin|" "$INSTALLED/opt/stube/lib/systemd/system/stube-$unit" > "$INSTALLED/stube-$unit"
+	done
+	for unit in scheduler.service scheduler.socket agent.service agent.socket pki-renew.service pki-renew.timer; do
 		run systemd-analyze verify --man=no "$INSTALLED/stube-$unit"
 		echo "$output"
 		[ "$status" = 0 ]
 		[ -z "$output" ]
 	done
-	rm "$INSTALLED"/stube-*.{service,timer} # only now: a timer wants its service beside it
+	rm "$INSTALLED"/stube-*.{service,socket,timer} # only now: a timer and a socket want their services beside them
 }
 
 @test "the scheduler's unit is closed; the agent's makes no mount namespace and leaves containers running" {
@@ -95,6 +99,28 @@ opt" ]
 	# systemd.exec(5): whatever is one of these gives the unit a mount namespace of its own.
 	run ! grep -E '^(Private(Tmp|Devices|Mounts|Users|IPC)|Protect[A-Za-z]*|ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|ExecPaths|NoExecPaths|BindPaths|BindReadOnlyPaths|TemporaryFileSystem|RootDirectory|RootImage|MountFlags|DynamicUser|MountAPIVFS|MountImages|ExtensionImages|StateDirectory|RuntimeDirectory|LoadCredential[A-Za-z]*|SetCredential[A-Za-z]*)=' \
 		"$units/stube-agent.service"
+}
+
+@test "the local sockets are made by the service manager, for whom they are, and handed over by the names that the programs know" {
+	local units=$INSTALLED/opt/stube/lib/systemd/system
+	grep -qFx 'FileDescriptorName=api' "$units/stube-scheduler.socket"
+	grep -qFx 'SocketMode=0660' "$units/stube-scheduler.socket"
+	grep -qFx 'FileDescriptorName=local' "$units/stube-agent.socket"
+	grep -qFx 'SocketMode=0600' "$units/stube-agent.socket"
+	[ "$(id -u)" = 0 ] || skip 'needs root, for folders of the agent'
+	command -v systemd-socket-activate > /dev/null || skip 'systemd-socket-activate is not here'
+	# The agent's own place stays empty: it serves what it was given. The first caller starts it.
+	mkdir -p "$INSTALLED/run"
+	STUBE_RUN=$INSTALLED/run STUBE_DATA=$INSTALLED/data systemd-socket-activate --fdname=local --listen="$INSTALLED/given.sock" \
+		-E STUBE_RUN -E STUBE_DATA "$INSTALLED/opt/stube/bin/stube-agent" --name given --cgroups disabled 2> "$INSTALLED/agent.log" 3>&- &
+	for ((i = 0; i < 300; i++)); do [ ! -S "$INSTALLED/given.sock" ] || break; sleep 0.1; done
+	run curl --silent --max-time 60 --unix-socket "$INSTALLED/given.sock" http://localhost/healthz
+	kill $!
+	wait $! || true
+	cat "$INSTALLED/agent.log"
+	[ "$output" = ok ]
+	[ ! -e "$INSTALLED/run/agent.sock" ]
+	rm -rf "$INSTALLED"/{run,data,given.sock,agent.log}
 }
 
 @test "systemd makes the scheduler's user and the folders as the files say" {
