@@ -338,6 +338,15 @@ static err *write_record(struct making *m)
 	return local_record_write(m->dirs.keep_fd, &m->record);
 }
 
+/* Containers lie beside, and those of other users pass through: whatever our umask is. */
+static void open_parent(const char *dir)
+{
+	char parent[128];
+
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	(void)!chmod(parent, 0755);
+}
+
 /* Where the monitor lives while its caller's session may be ended as a whole: a cgroup beside the
  * containers', for those of Pods within what all Pods may have. NULL where there is none to make. */
 static const char *monitor_cgroup(const struct making *m)
@@ -357,6 +366,7 @@ static const char *monitor_cgroup(const struct making *m)
 			err *e = path_mkdir_all(dir, 0755);
 			bool made = !e;
 			err_free(e);
+			open_parent(dir);
 			return made && access(dir, W_OK) == 0 ? dir : NULL;
 		}
 	return NULL;

@@ -167,7 +167,15 @@ static err *open_dir(int fd, const char *name, bool make, int *ret_fd)
 	if (make && mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
 		return err_errno("make the cgroup '%s'", name);
 	*ret_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return *ret_fd < 0 ? err_errno("open the cgroup '%s'", name) : NULL;
+	if (*ret_fd < 0)
+		return err_errno("open the cgroup '%s'", name);
+	/* Whatever our umask is: a container whose root is another user passes through it to what is its own. */
+	if (make && fchmod(*ret_fd, 0755) < 0) {
+		err *e = err_errno("open the cgroup '%s' to all", name);
+		fd_clear(ret_fd);
+		return e;
+	}
+	return NULL;
 }
 
 /* /stube.slice, which nobody removes, with the lock that ends with the descriptor. */

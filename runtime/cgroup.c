@@ -317,7 +317,14 @@ static err *make_dir(int fd, const char *name, bool missing, int *ret_fd, bool *
 		*ret_made = true;
 	else if (errno != EEXIST)
 		return err_errno("create cgroup '%s'", name);
-	return cgroup_open_dir(fd, name, ret_fd);
+	TRY(cgroup_open_dir(fd, name, ret_fd));
+	/* Whatever the caller's umask is: a container that may not pass through cannot mount what is its own. */
+	if (*ret_made && fchmod(*ret_fd, 0755) < 0) {
+		e = err_errno("open cgroup '%s' to all", name);
+		fd_clear(ret_fd);
+		return e;
+	}
+	return NULL;
 }
 
 static unsigned count_names(const char *path)

@@ -66,3 +66,18 @@ slice_is() { [ "$(cgroup_of "$(pid "$1" "$2")")" = "$3" ]; }
 	tell "forget $A"
 	eventually nothing_left
 }
+
+@test "the agent's umask is none of a container's affair: it sees its own cgroup" {
+	umask 077 # as the agent's unit has it
+	driver_start
+	umask 022
+	tell contact free
+	tell "$(pod "$A" "cat /sys/fs/cgroup/cgroup.procs; $SERVE" ".metadata.namespace = \"$TAG-amt\"")"
+	eventually phase_is "$A" Running
+	eventually grep -q ready "$STUBE_DATA/agent/containers/$A-0-1/log"
+	run awk '{ print $4 }' "$STUBE_DATA/agent/containers/$A-0-1/log"
+	[ "${lines[0]}" = 1 ]
+	[ "$(stat -c %a "$CGROUPS/stube.slice/stube-${TAG}_amt.slice")" = 755 ]
+	tell "forget $A"
+	eventually nothing_left
+}
