@@ -45,6 +45,7 @@ pkg_images  := libarchive libisal libzstd
 pkg_api     := yaml-0.1
 pkg_agent   :=
 pkg_scheduler := sqlite3
+pkg_stube-systemd := libsystemd
 pkg_examples := libmicrohttpd sqlite3 libcurl libcrypto
 # Asked when a program is linked, not before: `make demo` starts where pkg-config is not yet installed.
 vendor      = $(if $(strip $(1)),$(shell pkg-config --libs $(1)))
@@ -94,7 +95,7 @@ $(BIN)/$(1): $(patsubst %.c,$(O)/%.o,$(wildcard cmd/$(1)/*.c)) $(O)/version.o $(
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(if $(call is_static,$(1)),-static-pie,-pie) -o $$@ $$^ \
-	  $(if $(call is_static,$(1)),$$(call vendor_static,$(call pkgs,$(call links,$(1)))),$$(call vendor,$(call pkgs,$(call links,$(1)))))
+	  $(if $(call is_static,$(1)),$$(call vendor_static,$(call pkgs,$(call links,$(1)))),$$(call vendor,$(call pkgs,$(call links,$(1)) $(1))))
 endef
 # A program with rules of its own: cmd/NAME/rules.mk.
 OWN_RULES := $(wildcard cmd/*/rules.mk)

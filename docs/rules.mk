@@ -1,6 +1,6 @@
 # docs/rules.mk: man pages and completion from the option tables, install, uninstall.
-# stube-init is part of stube-runtime and has no command line of its own.
-MANUALS    := $(filter-out stube-init,$(PROGRAMS))
+# stube-init is part of stube-runtime, stube-systemd its helper: they have no command line of their own.
+MANUALS    := $(filter-out stube-init stube-systemd,$(PROGRAMS))
 MAN        := $(MANUALS:%=build/man/%.1)
 COMPLETION := $(MANUALS:%=build/completion/%)
 build/man/%.1: build/bin/%

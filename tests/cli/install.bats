@@ -18,6 +18,9 @@ teardown_file() { rm -rf "$INSTALLED"; }
 		[ -s "opt/stube/share/man/man1/$program.1" ]
 		[ -s "opt/stube/share/bash-completion/completions/$program" ]
 	done
+	# The runtime looks for its helper beside itself.
+	[ -x opt/stube/bin/stube-systemd ]
+	[ "$(opt/stube/bin/stube-systemd 2>&1)" = "stube-systemd: is started by stube-runtime, which speaks to it over a socket" ]
 	[ -s opt/stube/lib/systemd/system/stube-scheduler.service ]
 	[ -s opt/stube/lib/systemd/system/stube-agent.service ]
 	[ -s opt/stube/lib/systemd/system/stube-scheduler.socket ]
