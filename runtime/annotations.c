@@ -2,6 +2,7 @@
 #include "runtime/annotations.h"
 
 #include "oci/landlock.h"
+#include "runtime/unit.h"
 
 /* Names of crun's, which its callers set whatever the runtime is, and our own. */
 /* clang-format off */
@@ -14,13 +15,14 @@ const struct annotation annotations[] = {
 	{ ANNOTATION_HOOKS_STDOUT,       ANNOTATION_EFFECT,  "a file to which the standard output of every hook is appended" },
 	{ ANNOTATION_HOOKS_STDERR,       ANNOTATION_EFFECT,  "a file to which the standard error of every hook is appended" },
 	{ ANNOTATION_DELEGATE,           ANNOTATION_EFFECT,  "a cgroup of this name below the container's holds its processes, and is its root's to manage" },
+	{ ANNOTATION_SUBGROUP,           ANNOTATION_EFFECT,  "systemd's manager: a cgroup of this name below the scope holds the container's processes; without it, or empty, the scope itself" },
+	{ ANNOTATION_SYSTEMD_PROPERTY,   ANNOTATION_EFFECT,  "systemd's manager: a property of the scope, its value in GVariant's text form" },
 	{ ANNOTATION_MOUNT_CONTEXT,      ANNOTATION_EFFECT,  "context, fscontext, defcontext or rootcontext: how linux.mountLabel is given to file systems" },
 	{ ANNOTATION_PIDFD_RECEIVER,     ANNOTATION_EFFECT,  "the socket that gets a pidfd of the container, as --pidfd-socket" },
 	{ "run.oci.handler",             ANNOTATION_REFUSED, "this runtime starts plain containers only: no virtual machine, no WebAssembly" },
 	{ "run.oci.seccomp_bpf_data",    ANNOTATION_REFUSED, "a filter in bytes cannot be checked; use linux.seccomp" },
 	{ "run.oci.seccomp.plugins",     ANNOTATION_REFUSED, "no code is loaded into the runtime; use linux.seccomp.listenerPath" },
 	{ "run.oci.systemd.force_cgroup_v1", ANNOTATION_REFUSED, "there is cgroup v2 only" },
-	{ "run.oci.systemd.subgroup",    ANNOTATION_IGNORED, "the container's cgroup is the scope itself; run.oci.delegate-cgroup makes one below" },
 	{ "module.wasm.",                ANNOTATION_IGNORED, "a WebAssembly module is no program here: its start fails with \"exec format error\"" },
 	{ "krun.",                       ANNOTATION_IGNORED, "settings of a virtual machine, which run.oci.handler would ask for" },
 	{ NULL, 0, NULL },

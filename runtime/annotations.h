@@ -25,5 +25,6 @@ err *annotations_check(const struct string_map *map) MUST_CHECK;
 #define ANNOTATION_HOOKS_STDOUT   "run.oci.hooks.stdout"
 #define ANNOTATION_HOOKS_STDERR   "run.oci.hooks.stderr"
 #define ANNOTATION_DELEGATE       "run.oci.delegate-cgroup"
+#define ANNOTATION_SUBGROUP	  "run.oci.systemd.subgroup"
 #define ANNOTATION_PIDFD_RECEIVER "run.oci.pidfd_receiver"
 #define ANNOTATION_MOUNT_CONTEXT  "run.oci.mount_context_type"

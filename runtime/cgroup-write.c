@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "oci/config.h"
+#include "runtime/unit.h"
 
 /* Controllers that are enabled where they exist although no limit asks for them: figures of a container
  * (`events --stats`, metrics of engines) come from their files. */
@@ -105,6 +106,49 @@ static err *enable_along(const struct cgroup *cg, const struct controllers *list
 	return NULL;
 }
 
+static err *not_delegated(const struct cgroup *cg, const struct cgroup_limit *limit)
+{
+	const char *manager = cg->unit->user ? "user" : "system";
+	err *e = err_new(ENOTSUP,
+			 "linux.resources.%s: the controller '%s' is not delegated to the %s manager's "
+			 "unit '%s'",
+			 limit->field, limit->controller, manager, cg->unit->name);
+
+	return cg->unit->user ? err_hint(e, "As root: a drop-in for user@.service with "
+					    "[Service] Delegate=cpu cpuset io memory pids")
+			      : e;
+}
+
+/* What a limit needs and the unit's directory has not. */
+static err *find_not_delegated(const struct cgroup *cg, const struct cgroup_limits *limits,
+			       const struct cgroup_limit **ret)
+{
+	auto_str struct str there = STR_INIT(4096);
+
+	*ret = NULL;
+	TRY(file_read(cg->fd, "cgroup.controllers", &there));
+	for (size_t i = 0; i < limits->count && !*ret; i++) {
+		const struct cgroup_limit *limit = &limits->items[i];
+		if (limit->controller && !limit->no_limit && !cgroup_has_word(there.data, limit->controller))
+			*ret = limit;
+	}
+	return NULL;
+}
+
+/* systemd has handed on what it knows and may; the rest (hugetlb, rdma, misc), as far as we may. */
+static err *check_delegated(const struct cgroup *cg, const struct cgroup_limits *limits,
+			    const struct controllers *needed)
+{
+	const struct cgroup_limit *missing;
+
+	TRY(find_not_delegated(cg, limits, &missing));
+	if (!missing)
+		return NULL;
+	IGNORE(enable_along(cg, needed, false));
+	TRY(find_not_delegated(cg, limits, &missing));
+	return missing ? not_delegated(cg, missing) : NULL;
+}
+
 static err *enable_controllers(const struct cgroup *cg, const struct cgroup_limits *limits)
 {
 	char space[1024];
@@ -114,6 +158,8 @@ static err *enable_controllers(const struct cgroup *cg, const struct cgroup_limi
 
 	TRY(file_read(cg->root_fd, "cgroup.controllers", &available));
 	TRY(needed_controllers(cg, limits, available.data, &needed));
+	if (cg->unit)
+		return check_delegated(cg, limits, &needed);
 	if (needed.count)
 		TRY(enable_along(cg, &needed, true));
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
@@ -138,9 +184,22 @@ static err *write_limit(int fd, const struct cgroup_limit *limit)
 	return err_wrap(e, "linux.resources.%s", limit->field);
 }
 
+/* The unit's properties, too: else `systemctl show` would tell the old ones, and systemd write them again. */
+static err *update_unit(const struct cgroup *cg, const struct cgroup_limits *limits)
+{
+	auto_arena struct arena *arena = NULL;
+	struct unit_properties list = { 0 };
+
+	TRY(arena_new(4 << 20, &arena));
+	TRY(unit_add_limits(arena, limits, false, &list));
+	return list.count ? unit_update(arena, cg->unit, &list) : NULL;
+}
+
 err *cgroup_write_limits(struct cgroup *cg, const struct cgroup_limits *limits, bool fresh)
 {
 	TRY(enable_controllers(cg, limits));
+	if (cg->unit && !fresh)
+		TRY(update_unit(cg, limits));
 	for (size_t i = 0; i < limits->count; i++) {
 		if (!limits->items[i].no_limit || !fresh)
 			TRY(write_limit(cg->fd, &limits->items[i]));

@@ -22,10 +22,11 @@
 #include "base/macro.h"
 
 struct oci_resources;
+struct unit_id;
 
 enum cgroup_manager {
 	CGROUP_CGROUPFS,
-	CGROUP_SYSTEMD,  /* refused until its helper program exists */
+	CGROUP_SYSTEMD,	 /* a scope of systemd: runtime/scope.h */
 	CGROUP_DISABLED, /* the container stays in the caller's cgroup; any real limit is an error */
 };
 
@@ -55,6 +56,7 @@ struct cgroup {
 	const char *path; /* below the root, as proc(5) shows it: "/libpod_parent/libpod-1"; in the arena */
 	unsigned made;    /* so many of its last components are ours: made by us, removed by us */
 	const char *mount;/* the root's mount point, for messages; in the arena */
+	const struct unit_id *unit; /* systemd's, whose directory it is; NULL: cgroupfs; borrowed */
 	bool optional;    /* may be left out where the caller lacks permission */
 };
 void cgroup_done(struct cgroup *cg);

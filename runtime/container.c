@@ -341,7 +341,9 @@ err *container_open_cgroup(const struct container *c, struct cgroup *ret)
 	if (!c->record.cgroup)
 		return err_new(ENOTSUP, "container '%s' has no cgroup of its own", c->record.id);
 	TRY(cgroup_root_open(c->arena, &root));
-	return cgroup_open(c->arena, &root, c->record.cgroup, c->record.cgroup_made, ret);
+	TRY(cgroup_open(c->arena, &root, c->record.cgroup, c->record.cgroup_made, ret));
+	ret->unit = c->record.unit.name ? &c->record.unit : NULL;
+	return NULL;
 }
 
 static err *is_paused(const struct container *c, bool *ret)

@@ -12,6 +12,7 @@
 #include "runtime/cgroup-owner.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
+#include "runtime/scope.h"
 #include "runtime/state-internal.h"
 
 enum { KILL_TIMEOUT_MS = 10000, HOLDER_PATIENCE_MS = 2000 };
@@ -82,6 +83,8 @@ static err *end_cgroup(struct container *c)
 {
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 
+	if (c->record.unit.name)
+		return scope_end(c->arena, &c->record);
 	if (!c->record.cgroup)
 		return NULL;
 	TRY(container_open_cgroup(c, &cg));

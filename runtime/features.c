@@ -85,7 +85,12 @@ static err *linux_features(struct arena *arena, struct oci_features_linux *l)
 	TRY(seccomp_features(arena, &l->seccomp));
 	TRY(oci_enum_strings(arena, oci_memory_mode_names, &l->memory_policy.modes));
 	TRY(oci_enum_strings(arena, oci_memory_flag_names, &l->memory_policy.flags));
-	l->cgroup = (struct oci_features_cgroup){ .v2 = true, .rdma = true };
+	l->cgroup = (struct oci_features_cgroup){
+		.v2 = true,
+		.systemd = true,
+		.systemd_user = true,
+		.rdma = true,
+	};
 	l->apparmor.enabled = true;
 	l->selinux.enabled = true;
 	l->mount_extensions.idmap.enabled = true;

@@ -15,6 +15,7 @@
 #include "runtime/delete.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
+#include "runtime/scope.h"
 
 #define ROOT_POINT \
 	"criu-root" /* below the container's state: CRIU wants the root on a mount point of its own */
@@ -234,7 +235,7 @@ static err *run_criu(struct restore *r)
 		.log_name = "restore.log",
 		.image_fd = r->work->image_fd,
 		.work_fd = r->work->work_fd,
-		.cgroup_fd = s->cgroup.fd,
+		.cgroup_fd = start_cgroup_fd(s),
 		.pass = pass,
 		.pass_count = count,
 		.prepare = prepare,
@@ -298,6 +299,7 @@ static err *restore(struct start *s, const struct criu_options *o)
 	TRY(let_in(s, work.image_fd));
 	TRY(start_prepare(s));
 	TRY(run_criu(&job));
+	TRY(scope_settle(s));
 	/* The mount on it was in criu's namespace. */
 	IGNORE(err_code(unlinkat(s->container.dir_fd, ROOT_POINT, AT_REMOVEDIR) < 0 ? errno : 0,
 			"remove '" ROOT_POINT "'"));

@@ -23,6 +23,7 @@
 #include "runtime/idmap.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
+#include "runtime/scope.h"
 #include "runtime/seccomp.h"
 
 #define START_SOCKET   "start.sock"
@@ -43,6 +44,8 @@ void start_done(struct start *s)
 	fd_clear(&s->lock_fd);
 	fd_clear(&s->pidfd);
 	notify_done(&s->notify);
+	unit_keeper_end(&s->keeper);
+	fd_clear(&s->subgroup_fd);
 }
 
 /* ---- the parent's rows ---- */
@@ -88,7 +91,7 @@ static err *row_limits(void *data)
 	TRY(start_limits(s));
 	TRY(start_enter_resctrl(s));
 	TRY(cgroup_give_to_user(&s->cgroup, s->request->config, s->proc_fd, s->pid, s->request->rootless));
-	return cgroup_delegate(s->cgroup.fd, s->request->config, s->pid);
+	return cgroup_delegate(start_cgroup_fd(s), s->request->config, s->pid);
 }
 
 static err *row_net_devices(void *data)
@@ -188,7 +191,8 @@ static err *fill_record(struct start *s)
 		.rootfs = rootfs,
 		.created = created,
 		.owner = record->owner,
-		.cgroup = r->manager == CGROUP_DISABLED ? NULL : s->cgroup.path,
+		.cgroup = r->manager == CGROUP_CGROUPFS ? s->cgroup.path : NULL,
+		.unit = s->unit,
 		.cgroup_made = s->cgroup.made,
 		.own_pid_namespace =
 			(s->namespaces.clone_flags | (uint64_t)s->namespaces.unshare_flags) & CLONE_NEWPID,
@@ -225,7 +229,7 @@ static err *plan_cgroup(struct start *s)
 	if (r->manager == CGROUP_DISABLED)
 		return cgroup_refuse_limits(&r->config->linux.resources, "cgroups are disabled");
 	if (r->manager == CGROUP_SYSTEMD)
-		return err_new(ENOTSUP, "the systemd cgroup manager is not supported yet");
+		return scope_plan(s);
 	TRY(cgroup_root_open(s->arena, &s->hierarchy));
 	TRY(cgroup_plan(s->arena, &s->hierarchy, &q, &s->cgroup));
 	return s->cgroup.made ? NULL : refuse_claimed(s);
@@ -238,6 +242,10 @@ static err *make_cgroup(struct start *s)
 
 	if (r->manager == CGROUP_DISABLED)
 		return NULL;
+	if (r->manager == CGROUP_SYSTEMD) {
+		TRY(scope_make(s));
+		return devices_apply(s->cgroup.fd, resources, true, r->rootless);
+	}
 	TRY(cgroup_create(&s->cgroup, resources));
 	s->made_cgroup = true;
 	/* What is recorded from now on is what there is: without permission there may be no cgroup. */
@@ -316,7 +324,7 @@ static err *build_plan(struct start *s)
 		.bundle = r->bundle,
 		.bundle_fd = bundle,
 		.proc_fd = s->proc_fd,
-		.cgroup_fd = s->cgroup.fd,
+		.cgroup_fd = start_cgroup_fd(s),
 		.can_mount = capability_effective(CAP_SYS_ADMIN),
 		.warnings = r->warnings,
 	};
@@ -383,7 +391,8 @@ static err *create(struct start *s)
 	TRY(build_plan(s));
 	TRY(plan_waiting(s));
 	TRY(start_image(s));
-	TRY(start_clone(s, s->namespaces.clone_flags, s->cgroup.fd));
+	TRY(start_clone(s, s->namespaces.clone_flags, start_cgroup_fd(s)));
+	TRY(scope_settle(s));
 	fd_clear(&s->image_fd);
 	TRY(start_walk(s, rows));
 	/* The last descriptors that keep the container's things alive from outside. */
@@ -392,16 +401,22 @@ static err *create(struct start *s)
 	return walk_give_turn(s->sock, STEP_COUNT);
 }
 
+int start_cgroup_fd(const struct start *s)
+{
+	return s->subgroup_fd >= 0 ? s->subgroup_fd : s->cgroup.fd;
+}
+
 /* Backwards through what was made; a failure on the way changes nothing about the first error. */
 void start_undo(struct start *s)
 {
 	net_devices_return(&s->net_devices);
 	start_kill(s);
 	plan_builder_done(&s->plan);
+	unit_keeper_end(&s->keeper);
 	if (s->made_cgroup) {
-		if (s->cgroup.made > 0)
+		if (s->cgroup.made > 0 || s->cgroup.unit)
 			IGNORE(cgroup_kill(&s->cgroup));
-		IGNORE(cgroup_remove(&s->cgroup));
+		IGNORE(s->unit.name ? scope_end(s->arena, &s->container.record) : cgroup_remove(&s->cgroup));
 		s->made_cgroup = false;
 	}
 	if (s->container.record.id)
@@ -412,7 +427,7 @@ void start_undo(struct start *s)
 
 static err *explain(const struct start *s, err *e)
 {
-	return death_explain(e, s->pid, s->pidfd, s->cgroup.made ? s->cgroup.fd : -1);
+	return death_explain(e, s->pid, s->pidfd, s->cgroup.made || s->cgroup.unit ? s->cgroup.fd : -1);
 }
 
 err *start_create(struct arena *arena, const struct start_request *r, struct start *s)

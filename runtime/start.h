@@ -18,6 +18,7 @@
 #include "runtime/plan-build.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
+#include "runtime/unit.h"
 
 /* Borrowed throughout. */
 struct start_request {
@@ -64,13 +65,20 @@ struct start {
 	pid_t sender;  /* of the last message, while a fork is expected */
 	int pidfd;
 	bool made_cgroup;
+	/* The systemd manager's (scope.h): */
+	struct unit_id unit;
+	const char *slice;
+	struct unit_keeper keeper;
+	int subgroup_fd;      /* below the scope, where processes go instead; or -1 */
+	uint64_t tasks_max;   /* to be set once the keeper has left; 0: none */
 	struct notify notify; /* run */
 };
-#define START_INIT                                                                                          \
-	{                                                                                                   \
-		.container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,              \
-		.namespaces = NAMESPACES_INIT, .net_devices = NET_DEVICES_INIT, .proc_fd = -1, .image_fd = -1, .sock = -1, .child_sock = -1, \
-		.lock_fd = -1, .pid = -1, .pidfd = -1, .notify = NOTIFY_INIT                                \
+#define START_INIT                                                                                   \
+	{                                                                                            \
+		.container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,       \
+		.namespaces = NAMESPACES_INIT, .net_devices = NET_DEVICES_INIT, .proc_fd = -1,       \
+		.image_fd = -1, .sock = -1, .child_sock = -1, .lock_fd = -1, .pid = -1, .pidfd = -1, \
+		.keeper = UNIT_KEEPER_INIT, .subgroup_fd = -1, .notify = NOTIFY_INIT                 \
 	}
 void start_done(struct start *s);
 DEFINE_CLEANUP_OF(struct start, start_done)
@@ -97,6 +105,9 @@ err *start_prepare(struct start *s) MUST_CHECK;
 
 /* The record once s->pid is the container's init. */
 err *start_record(struct start *s) MUST_CHECK;
+
+/* The cgroup that the container's processes enter: its own, or the one below; -1: none. */
+int start_cgroup_fd(const struct start *s);
 
 /* Take back what start_prepare() made, and end s->pid. */
 void start_undo(struct start *s);

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/strv.h"
 #include "runtime/cgroup.h"
+#include "runtime/scope.h"
 
 enum { CONTAINERS_MAX = 1 << 20 };
 
@@ -38,6 +39,8 @@ static err *clean_cgroup(struct arena *arena, const struct state_record *record)
 	auto_cgroup_root struct cgroup_root root = { .fd = -1 };
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
 
+	if (record->unit.name)
+		return scope_end(arena, record);
 	if (!record->cgroup || record->cgroup_made == 0)
 		return NULL;
 	TRY(cgroup_root_open(arena, &root));

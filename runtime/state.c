@@ -51,12 +51,32 @@ static const char *check_class(const void *value)
 	return str_equal(name, "/") || path_is_name(name) ? NULL : "is not the name of a directory";
 }
 
+static const char *check_unit(const void *value)
+{
+	const char *name = *(const char *const *)value;
+
+	return !name[0] || strlen(name) > UNIT_NAME_MAX || strchr(name, '/') || strchr(name, '\'')
+		       ? "is no name of a unit"
+		       : NULL;
+}
+
+static const char *check_invocation(const void *value)
+{
+	const char *id = *(const char *const *)value;
+
+	return strspn(id, "0123456789abcdef") == UNIT_INVOCATION_LEN && !id[UNIT_INVOCATION_LEN]
+		       ? NULL
+		       : "has not 32 hexadecimal digits";
+}
+
 /* clang-format off */
 static const struct type t_version = UINT_RANGE("version", uint32_t, STATE_VERSION, STATE_VERSION);
 static const struct type t_pid = INT_RANGE("process id", int32_t, 0, INT32_MAX);
 static const struct type t_id = STRING_CHECKED("container id", check_id_text);
 static const struct type t_cgroup = STRING_CHECKED("cgroup path", check_cgroup);
 
+static const struct type t_unit = STRING_CHECKED("name of a unit", check_unit);
+static const struct type t_invocation = STRING_CHECKED("id of a unit's run", check_invocation);
 static const struct type t_class = STRING_CHECKED("class of service", check_class);
 
 static const struct field record_fields[] = {
@@ -74,6 +94,9 @@ static const struct field record_fields[] = {
 	FIELD(struct state_record, "owner",           owner,             t_nonempty,   REQUIRED, NULL),
 	FIELD(struct state_record, "cgroup",          cgroup,            t_cgroup,     0,        NULL),
 	FIELD(struct state_record, "cgroupMade",      cgroup_made,       t_u32,        0,        NULL),
+	FIELD(struct state_record, "unit",            unit.name,         t_unit,       0,        NULL),
+	FIELD(struct state_record, "unitOfUser",      unit.user,         t_bool,       OMIT_ZERO,NULL),
+	FIELD(struct state_record, "unitInvocation",  unit.invocation,   t_invocation, 0,        NULL),
 	FIELD(struct state_record, "resctrl",         resctrl.name,      t_class,      0,        NULL),
 	FIELD(struct state_record, "resctrlMade",     resctrl.made,      t_bool,       OMIT_ZERO,NULL),
 	FIELD(struct state_record, "resctrlMonitor",  resctrl.monitor_made, t_bool,    OMIT_ZERO,NULL),

@@ -20,6 +20,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "runtime/resctrl.h"
+#include "runtime/unit.h"
 
 #define STATE_VERSION    1
 #define STATE_ID_MAX     255 /* bytes of an id: it names a directory */
@@ -50,6 +51,7 @@ struct state_record {
 	const char *owner;       /* user name, or the number where it has none */
 	const char *cgroup;      /* path below the v2 hierarchy; NULL: disabled */
 	uint32_t cgroup_made;    /* runtime/cgroup.h */
+	struct unit_id unit;	 /* systemd's, which made the cgroup; without a name: cgroupfs */
 	struct resctrl_group resctrl; /* linux.intelRdt */
 	bool own_pid_namespace;  /* its end ends every process of the container */
 	bool poststop;           /* config.json has poststop hooks: delete reads it only then */

@@ -103,7 +103,7 @@ teardown() { rt_teardown; }
 
 @test "features lists exactly the annotations that have an effect" {
 	run jq -c '.potentiallyUnsafeConfigAnnotations | sort' <(rt features)
-	[ "$output" = '["org.criu.config","org.stube.landlock","run.oci.delegate-cgroup","run.oci.hooks.stderr","run.oci.hooks.stdout","run.oci.keep_original_groups","run.oci.mount_context_type","run.oci.pidfd_receiver","run.oci.seccomp.receiver","run.oci.seccomp_fail_unknown_syscall"]' ]
+	[ "$output" = '["org.criu.config","org.stube.landlock","org.systemd.property.","run.oci.delegate-cgroup","run.oci.hooks.stderr","run.oci.hooks.stdout","run.oci.keep_original_groups","run.oci.mount_context_type","run.oci.pidfd_receiver","run.oci.seccomp.receiver","run.oci.seccomp_fail_unknown_syscall","run.oci.systemd.subgroup"]' ]
 	run jq -r '.annotations["org.stube.landlock"]' <(rt features)
 	[ "$output" = 1 ]
 }

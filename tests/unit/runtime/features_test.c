@@ -92,7 +92,7 @@ static void test_namespaces_capabilities_and_cgroup(void **state)
 	assert_true(has(&l->namespaces, "time"));
 	assert_int_equal(l->capabilities.count, 41);
 	assert_false(l->cgroup.v1);
-	assert_true(l->cgroup.v2);
+	assert_true(l->cgroup.v2 && l->cgroup.systemd && l->cgroup.systemd_user);
 	assert_true(l->mount_extensions.idmap.enabled);
 }
 

@@ -96,6 +96,28 @@ static void test_records_of_version_1_are_read_and_written_byte_by_byte(void **s
 	assert_int_equal(r.creator_start_time, 8);
 }
 
+static void test_records_of_a_systemd_unit_are_read_and_written_byte_by_byte(void **state)
+{
+	struct place *p = *state;
+	auto_str struct str fixture = STR_INIT(4096);
+	auto_str struct str text = STR_INIT(4096);
+	struct state_record r;
+
+	assert_null(file_read(AT_FDCWD, "tests/compat/state/version-1-unit.json", &fixture));
+	assert_null(state_decode(p->arena, "state.json", fixture.data, fixture.len, &r));
+	assert_string_equal(r.unit.name, "libpod-web.scope");
+	assert_true(r.unit.user);
+	assert_string_equal(r.unit.invocation, "2dbfadb5d78c4134b773466af9ad6718");
+	assert_null(state_encode(&r, &text));
+	str_add_char(&text, '\n');
+	assert_string_equal(text.data, fixture.data);
+	r.unit.invocation = "not an id";
+	text.len = 0;
+	assert_null(state_encode(&r, &text));
+	auto_err err *e = state_decode(p->arena, "state.json", text.data, text.len, &r);
+	assert_non_null(e);
+}
+
 static void test_records_that_cannot_be_trusted_say_where(void **state)
 {
 	struct place *p = *state;
@@ -502,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids_name_directories_and_nothing_else),
 		STATE_TEST(test_records_of_version_1_are_read_and_written_byte_by_byte),
+		STATE_TEST(test_records_of_a_systemd_unit_are_read_and_written_byte_by_byte),
 		STATE_TEST(test_records_that_cannot_be_trusted_say_where),
 		cmocka_unit_test(test_users_and_hooks_see_the_state_of_the_specification),
 		STATE_TEST(test_a_container_is_created_once_and_found_again),
