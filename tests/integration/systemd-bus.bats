@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# The systemd cgroup manager before a real systemd and a real D-Bus (tests/vm/bus.sh), without real limits.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || skip 'needs root, for namespaces and mounts'
+	export TOP=${BATS_TEST_DIRNAME%/tests/integration} BUS=${BATS_TEST_DIRNAME%/integration}/vm/bus.sh
+	LAB=$(mktemp -d "${TMPDIR:-/tmp}/stube-bus.XXXXXX")
+	export LAB
+	settings > "$LAB/settings"
+	mkdir "$LAB/lab"
+	cd "$TOP" && "$BUS" up "$LAB/lab"
+}
+
+teardown_file() {
+	[ -z "${LAB:-}" ] || { cd "$TOP" && "$BUS" down "$LAB/lab"; rm -rf "$LAB"; }
+}
+
+# What systemd's services would write on a machine of their own.
+settings() {
+	find /proc/sys/{fs,kernel,vm,user} -type f -perm -u=w ! -path '*/random/*' ! -name ns_last_pid -exec grep -H '' {} + 2> /dev/null | sort
+}
+
+# Run a script inside, with the helpers of tests/cli and a bundle "b".
+lab() { # SCRIPT
+	"$BUS" in "$LAB/lab" bash -euc "
+		BATS_TEST_DIRNAME=$TOP/tests/cli
+		RT_BIN=\${RT_BIN:-$TOP/build/bin/stube-runtime}
+		. $TOP/tests/cli/helpers.bash
+		cd $TOP
+		# A loaded machine: wait for what must become true.
+		until_true() { for _ in {1..600}; do \"\$@\" && return; sleep 0.05; done; echo \"never true: \$*\"; return 1; }
+		no_unit() { [ -z \"\$(systemctl list-units --all --no-legend --plain \"\$@\")\" ]; }
+		show() { systemctl show -P \"\$2\" \"\$1\"; }
+		sd() { rt --systemd-cgroup \"\$@\"; }
+		run_b() { sd run -d -b \$T/b \"\$@\" \$ID > \$T/out 2>&1 || { cat \$T/out; return 1; }; }
+		rt_setup
+		trap rt_teardown EXIT
+		$1"
+}
+
+@test "a container has a scope in the slice that was asked for, and is gone with it" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600") | .linux.cgroupsPath = \"lab-one.slice:stube:$ID\""
+		run_b
+		unit=stube-$ID.scope
+		[ "$(show $unit ActiveState)" = active ]
+		[ "$(show $unit Slice)" = lab-one.slice ]
+		[ "$(show $unit ControlGroup)" = /lab.slice/lab-one.slice/$unit ]
+		[ "$(grep ^0:: /proc/$(rt_pid $ID)/cgroup)" = "0::/lab.slice/lab-one.slice/$unit" ]
+		[ "$(cat /sys/fs/cgroup/lab.slice/lab-one.slice/$unit/cgroup.procs)" = "$(rt_pid $ID)" ]
+		[ "$(show $unit Delegate)" = yes ]
+		[ "$(show $unit DefaultDependencies)" = no ]
+		[ "$(show $unit CollectMode)" = inactive-or-failed ]
+		[ "$(show $unit TasksMax)" = infinity ]
+		[ "$(show $unit DevicePolicy) $(show $unit DeviceAllow)" = "auto " ]
+		[ "$(show $unit Description)" = "container $ID" ]
+		[ "$(show $unit InvocationID)" = "$(jq -r .unitInvocation $ROOT/$ID/state.json)" ]
+		rt delete --force $ID
+		no_unit "stube-$ID*"
+		[ ! -e /sys/fs/cgroup/lab.slice/lab-one.slice/$unit ]
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "state, ps, exec, pause, resume, kill and events are those of any container" {
+	run lab '
+		rt_bundle b "$(rt_sh "trap \"exit 3\" TERM; while :; do sleep 0.05; done")"
+		run_b
+		[ "$(sd state $ID | jq -r .status)" = running ]
+		rt ps -f json $ID | jq -e "index($(rt_pid $ID)) != null"
+		[ "$(rt exec $ID cat /proc/self/cgroup | grep ^0::)" = "0::/system.slice/stube-$ID.scope" ]
+		rt pause $ID
+		[ "$(rt state $ID | jq -r .status)" = paused ]
+		[ "$(cat /sys/fs/cgroup/system.slice/stube-$ID.scope/cgroup.freeze)" = 1 ]
+		rt resume $ID
+		[ "$(rt state $ID | jq -r .status)" = running ]
+		rt events --stats $ID | jq -e .data.cpu
+		rt kill $ID TERM
+		stopped() { [ "$(rt state $ID | jq -r .status)" = stopped ]; }
+		until_true stopped
+		until_true no_unit "stube-$ID*"
+		rt delete $ID'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "run gives the program's status and leaves no unit" {
+	run lab '
+		rt_bundle b "$(rt_sh "exit 42")"
+		sd run -b $T/b $ID || [ $? = 42 ]
+		no_unit "stube-$ID*"
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a paused container, and one that shares the pid namespace, are deleted with all their processes" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600")"
+		run_b
+		rt pause $ID
+		rt delete --force $ID
+		no_unit "stube-$ID*"
+		rt_config b "$(rt_sh "sleep 601 & sleep 600") | .linux.namespaces |= map(select(.type != \"pid\")) | del(.linux.maskedPaths, .linux.readonlyPaths) | .mounts[0] = {destination: \"/proc\", type: \"bind\", source: \"/proc\", options: [\"rbind\"]}"
+		run_b
+		group=/sys/fs/cgroup/system.slice/stube-$ID.scope
+		two() { [ "$(wc -l < $group/cgroup.procs)" = 2 ]; }
+		until_true two
+		rt delete --force $ID
+		no_unit "stube-$ID*"
+		[ ! -e $group ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "annotations become properties of the scope; what the runtime decides, and what is no value, is refused by name" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600") | .annotations = {\"org.systemd.property.TimeoutStopSec\": \"uint64 17\", \"org.systemd.property.MemoryMax\": \"uint64 123456789\", \"org.systemd.property.Description\": \"'"'"'my web'"'"'\"}"
+		run_b
+		[ "$(show stube-$ID.scope TimeoutStopUSec)" = 17s ]
+		[ "$(show stube-$ID.scope MemoryMax)" = 123456789 ]
+		[ "$(show stube-$ID.scope Description)" = "my web" ]
+		systemctl daemon-reload
+		[ "$(show stube-$ID.scope MemoryMax)" = 123456789 ]
+		rt delete --force $ID
+		refused() { # NAME VALUE TEXT
+			rt_config b "$(rt_args true) | .annotations[\"org.systemd.property.$1\"] = \"$2\""
+			! sd run -b $T/b $ID > $T/err 2>&1
+			grep -F "$3" $T/err || { cat $T/err; return 1; }
+			[ "$(wc -l < $T/err)" -le 2 ]
+			[ -z "$(ls $ROOT)" ]
+			no_unit "stube-$ID*"
+		}
+		refused PIDs "uint32 1" "annotations.org.systemd.property.PIDs: is decided by the runtime"
+		refused MemoryMax lots "annotations.org.systemd.property.MemoryMax: expected a number"
+		refused NoSuchThing true "systemd unit '"'stube-\$ID.scope'"': StartTransientUnit: the system manager says: "
+		refused MemoryMax true "the system manager says: "'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a unit that exists is somebody else's and stays; a failed one of the name makes room" {
+	run lab '
+		systemd-run --quiet --scope --unit=stube-$ID.scope sleep 600 &
+		up() { [ "$(show stube-$ID.scope ActiveState)" = active ]; }
+		until_true up
+		rt_bundle b "$(rt_args true)"
+		! sd run -b $T/b $ID > $T/err 2>&1
+		cat $T/err
+		grep -F "systemd unit '"'stube-\$ID.scope'"': there is such a unit already, in the state '"'active'"'" $T/err
+		[ -z "$(ls $ROOT)" ]
+		up
+		systemctl stop stube-$ID.scope
+		# A unit that fails and is kept: its only process is killed for running too long.
+		! systemd-run --quiet --scope --unit=stube-$ID.scope -p RuntimeMaxSec=100ms sleep 600
+		failed() { [ "$(show stube-$ID.scope ActiveState)" = failed ]; }
+		until_true failed
+		sd run -b $T/b $ID
+		no_unit "stube-$ID*"'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "delete ends the run of the unit that is its own, and no other of that name" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600")"
+		run_b
+		kill -9 $(rt_pid $ID)
+		until_true no_unit "stube-$ID*"
+		rt --root $T/other --systemd-cgroup run -d -b $T/b $ID > $T/out 2>&1
+		rt delete $ID
+		[ "$(show stube-$ID.scope ActiveState)" = active ]
+		rt --root $T/other delete --force $ID
+		no_unit "stube-$ID*"'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "whoever is killed, no unit and no process stays" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600") | .hooks.createRuntime = [{path: \"/bin/sleep\", args: [\"sleep\", \"600\"]}]"
+		unit=stube-$ID.scope
+		# The runtime, in a hook, when all is made.
+		sd create -b $T/b $ID > $T/out 2>&1 &
+		up() { [ "$(show $unit ActiveState)" = active ] && pgrep -f "^sleep 600" > /dev/null; }
+		until_true up
+		kill -9 $!
+		pkill -f "^sleep 600" || true
+		until_true no_unit "stube-$ID*"
+		[ -z "$(rt list -q)" ]
+		[ -z "$(ls $ROOT)" ]
+		# init of a container that runs.
+		rt_config b "$(rt_sh "sleep 600")"
+		run_b
+		kill -9 $(rt_pid $ID)
+		until_true no_unit "stube-$ID*"
+		rt delete $ID
+		# The unit, by somebody else.
+		run_b
+		systemctl kill -s KILL $unit
+		until_true no_unit "stube-$ID*"
+		rt delete $ID
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "the machine outside is as it was" {
+	settings > "$LAB/settings.now"
+	diff "$LAB/settings" "$LAB/settings.now"
+}
