@@ -13,6 +13,7 @@
 #include "runtime/death.h"
 #include "runtime/kernel.h"
 #include "runtime/plan-config.h"
+#include "runtime/scope.h"
 
 struct join {
 	struct start *start;
@@ -40,6 +41,7 @@ static err *row_record(void *data)
 
 /* clang-format off */
 static err *(*const rows[STEP_COUNT])(void *) = {
+	[STEP_ENTER_UNIT] = start_enter_unit,
 	[STEP_ADOPT]     = start_adopt,
 	[STEP_LIMITS]    = row_limits,
 	[STEP_SEND_PLAN] = start_send_plan,
@@ -60,16 +62,34 @@ static err *check_status(struct join *j)
 	return NULL;
 }
 
+/* What exec enters below the container's cgroup: the place of --cgroup or of the delegated one, within the
+ * part of a scope that holds the processes. NULL: the cgroup itself. */
+static err *place_below(struct join *j, const char **ret)
+{
+	const char *below = j->request->cgroup ? j->request->cgroup : cgroup_delegate_name(j->config);
+	struct start *s = j->start;
+	const char *subgroup = NULL;
+
+	if (s->container.record.unit.name)
+		TRY(scope_subgroup(j->config, &subgroup));
+	*ret = subgroup ? subgroup : below;
+	if (subgroup && below)
+		TRY_ALLOC(s->arena, *ret, arena_printf(s->arena, "%s/%s", subgroup, below));
+	s->subgroup = *ret;
+	return NULL;
+}
+
 static err *open_cgroup(struct join *j)
 {
 	struct start *s = j->start;
 	const struct state_record *record = &s->container.record;
+	const char *below = NULL;
 
 	if (!record->cgroup)
 		return NULL;
 	TRY(cgroup_root_open(s->arena, &s->hierarchy));
 	TRY(cgroup_open(s->arena, &s->hierarchy, record->cgroup, record->cgroup_made, &s->cgroup));
-	const char *below = j->request->cgroup ? j->request->cgroup : cgroup_delegate_name(j->config);
+	TRY(place_below(j, &below));
 	if (s->cgroup.fd < 0 || !below) {
 		j->cgroup_fd = s->cgroup.fd;
 		return NULL;

@@ -31,37 +31,38 @@ struct plan_list {
 
 /* What was decided; the step tables' column "only when" reads nothing else (runtime/steps.h). */
 enum plan_flag {
-	PLAN_NEW_USER = 1 << 0,      /* a new user namespace, made by clone3 or unshare */
-	PLAN_LATE_USER = 1 << 1,     /* made by unshare, after namespaces were joined */
-	PLAN_USER = 1 << 2,          /* a user namespace, new or joined: become its root */
-	PLAN_JOIN = 1 << 3,          /* at least one namespace is joined by path */
-	PLAN_UNSHARE = 1 << 4,       /* further new namespaces after the joins */
+	PLAN_NEW_USER = 1 << 0,	 /* a new user namespace, made by clone3 or unshare */
+	PLAN_LATE_USER = 1 << 1, /* made by unshare, after namespaces were joined */
+	PLAN_USER = 1 << 2,	 /* a user namespace, new or joined: become its root */
+	PLAN_JOIN = 1 << 3,	 /* at least one namespace is joined by path */
+	PLAN_UNSHARE = 1 << 4,	 /* further new namespaces after the joins */
 	PLAN_NEW_TIME = 1 << 5,
-	PLAN_FORK = 1 << 6,          /* a pid namespace is entered by forking */
+	PLAN_FORK = 1 << 6, /* a pid namespace is entered by forking */
 	PLAN_NEW_CGROUP = 1 << 7,
 	PLAN_NEW_NET = 1 << 8,
-	PLAN_NAMES = 1 << 9,         /* hostname or domainname */
-	PLAN_LIMITS = 1 << 10,       /* hard limits to raise, or oom_score_adj: with the caller's rights */
-	PLAN_KEYRING = 1 << 11,      /* a new session keyring */
+	PLAN_NAMES = 1 << 9,	/* hostname or domainname */
+	PLAN_LIMITS = 1 << 10,	/* hard limits to raise, or oom_score_adj: with the caller's rights */
+	PLAN_KEYRING = 1 << 11, /* a new session keyring */
 	PLAN_TERMINAL = 1 << 12,
 	PLAN_SYSCTL = 1 << 13,
 	PLAN_HOOKS_RUNTIME = 1 << 14,
 	PLAN_HOOKS_CONTAINER = 1 << 15,
 	PLAN_HOOKS_START = 1 << 16,
-	PLAN_PATHS = 1 << 17,        /* masked or read-only paths */
+	PLAN_PATHS = 1 << 17, /* masked or read-only paths */
 	PLAN_ROOT_READONLY = 1 << 18,
 	PLAN_NO_PIVOT = 1 << 19,
 	PLAN_SECCOMP = 1 << 20,
 	PLAN_SECCOMP_NOTIFY = 1 << 21,
 	PLAN_NO_NEW_PRIVS = 1 << 22,
 	PLAN_NET_DEVICES = 1 << 23,  /* devices of the host move in */
-	PLAN_LABELS = 1 << 24,       /* AppArmor or SELinux */
-	PLAN_WAIT = 1 << 25,         /* create: wait for `start` on a listening socket */
-	PLAN_DEV = 1 << 26,          /* /dev is ours: make the default devices and links */
+	PLAN_LABELS = 1 << 24,	     /* AppArmor or SELinux */
+	PLAN_WAIT = 1 << 25,	     /* create: wait for `start` on a listening socket */
+	PLAN_DEV = 1 << 26,	     /* /dev is ours: make the default devices and links */
 	PLAN_BIND_DEVICES = 1 << 27, /* mknod(2) is not ours: bind the host's nodes */
 	PLAN_LANDLOCK = 1 << 28,
-	PLAN_MAKE_CWD = 1 << 29,     /* create a missing working directory */
-	PLAN_SCHEDULING = 1 << 30,   /* scheduler, io priority, personality, memory policy, affinity */
+	PLAN_MAKE_CWD = 1 << 29,    /* create a missing working directory */
+	PLAN_ENTER_UNIT = 1u << 31, /* systemd puts the process into its cgroup, we may not */
+	PLAN_SCHEDULING = 1 << 30,  /* scheduler, io priority, personality, memory policy, affinity */
 };
 
 enum plan_mount_kind {

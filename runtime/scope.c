@@ -83,19 +83,25 @@ static err *open_directory(struct start *s)
 }
 
 /* crun's annotation: a cgroup below the scope holds the processes, as one that systemd does not touch. */
+err *scope_subgroup(const struct oci_config *config, const char **ret)
+{
+	const char *name = string_map_get(&config->annotations, ANNOTATION_SUBGROUP);
+
+	*ret = name && *name ? name : NULL;
+	if (!*ret || path_is_name(name))
+		return NULL;
+	return err_new(EINVAL, "annotations." ANNOTATION_SUBGROUP ": '%s' is not the name of a directory",
+		       name);
+}
+
 static err *make_subgroup(struct start *s)
 {
-	const char *name = string_map_get(&s->request->config->annotations, ANNOTATION_SUBGROUP);
-
-	if (!name || !*name)
+	TRY(scope_subgroup(s->request->config, &s->subgroup));
+	if (!s->subgroup)
 		return NULL;
-	if (!path_is_name(name))
-		return err_new(EINVAL,
-			       "annotations." ANNOTATION_SUBGROUP ": '%s' is not the name of a directory",
-			       name);
-	if (mkdirat(s->cgroup.fd, name, 0755) < 0 && errno != EEXIST)
-		return err_errno("annotations." ANNOTATION_SUBGROUP ": make '%s'", name);
-	return cgroup_open_dir(s->cgroup.fd, name, &s->subgroup_fd);
+	if (mkdirat(s->cgroup.fd, s->subgroup, 0755) < 0 && errno != EEXIST)
+		return err_errno("annotations." ANNOTATION_SUBGROUP ": make '%s'", s->subgroup);
+	return cgroup_open_dir(s->cgroup.fd, s->subgroup, &s->subgroup_fd);
 }
 
 /* The keeper counts as long as it is there: one more. */

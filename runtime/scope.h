@@ -12,6 +12,9 @@ err *scope_plan(struct start *s) MUST_CHECK;
  * rounds. s->keeper holds the scope. */
 err *scope_make(struct start *s) MUST_CHECK;
 
+/* The annotation's cgroup below a scope, or NULL. EINVAL: no name of a directory. */
+err *scope_subgroup(const struct oci_config *config, const char **ret) MUST_CHECK;
+
 /* The container's first process is in: the keeper leaves, and the number of processes is what it is to be. */
 err *scope_settle(struct start *s) MUST_CHECK;
 

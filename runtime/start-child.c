@@ -17,6 +17,7 @@
 #include "runtime/annotations.h"
 #include "runtime/interrupt.h"
 #include "runtime/kernel.h"
+#include "runtime/scope.h"
 #include "runtime/seccomp.h"
 #include "runtime/start.h"
 
@@ -144,7 +145,7 @@ static NORETURN void child(struct start *s, int cgroup_fd)
 static bool may_share_memory(const struct start *s)
 {
 	uint32_t early = PLAN_JOIN | PLAN_LATE_USER | PLAN_NEW_USER | PLAN_USER | PLAN_UNSHARE |
-			 PLAN_NEW_TIME | PLAN_FORK | PLAN_LIMITS | PLAN_NET_DEVICES;
+			 PLAN_NEW_TIME | PLAN_FORK | PLAN_LIMITS | PLAN_NET_DEVICES | PLAN_ENTER_UNIT;
 
 #ifdef __SANITIZE_ADDRESS__
 	return false; /* it keeps books of each stack */
@@ -214,6 +215,15 @@ err *start_clone(struct start *s, uint64_t flags, int cgroup_fd)
 {
 	err *e = clone_child(s, flags, cgroup_fd, cgroup_fd >= 0);
 
+	/* A user's own unit, but the caller is outside of what is the user's: in a login session, whose
+	 * cgroups are root's. Their common parent decides (cgroup-v2.rst, "Delegation Containment"). */
+	if (e && e->code == EACCES && s->container.record.unit.name) {
+		err_free(e);
+		fd_clear(&s->sock);
+		fd_clear(&s->child_sock);
+		s->plan.plan.flags |= PLAN_ENTER_UNIT;
+		return clone_child(s, flags, -1, false);
+	}
 	if (!e || e->code != EPIPE || cgroup_fd < 0 || s->pid <= 0)
 		return e;
 	err_free(e);
@@ -264,6 +274,17 @@ err *start_adopt(void *data)
 	fd_clear(&s->pidfd);
 	s->pidfd = k_pidfd_open(s->pid);
 	return s->pidfd < 0 ? err_errno("open child") : NULL;
+}
+
+err *start_enter_unit(void *data)
+{
+	struct start *s = data;
+	const char *below = s->subgroup ? s->subgroup : "";
+	char path[NAME_MAX + 2];
+
+	snprintf(path, sizeof path, "%s%s", *below ? "/" : "", below);
+	TRY(unit_attach(s->arena, &s->container.record.unit, path, s->pid));
+	return scope_settle(s);
 }
 
 static err *write_oom_score(const struct start *s, int32_t value)

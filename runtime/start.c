@@ -133,6 +133,7 @@ static err *row_record(void *data)
 
 /* clang-format off */
 static err *(*const rows[STEP_COUNT])(void *) = {
+	[STEP_ENTER_UNIT]    = start_enter_unit,
 	[STEP_MAP_IDS]       = row_map_ids,
 	[STEP_ADOPT]         = start_adopt,
 	[STEP_LIMITS]        = row_limits,
@@ -392,7 +393,8 @@ static err *create(struct start *s)
 	TRY(plan_waiting(s));
 	TRY(start_image(s));
 	TRY(start_clone(s, s->namespaces.clone_flags, start_cgroup_fd(s)));
-	TRY(scope_settle(s));
+	if (!(s->plan.plan.flags & PLAN_ENTER_UNIT))
+		TRY(scope_settle(s));
 	fd_clear(&s->image_fd);
 	TRY(start_walk(s, rows));
 	/* The last descriptors that keep the container's things alive from outside. */

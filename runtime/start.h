@@ -69,7 +69,8 @@ struct start {
 	struct unit_id unit;
 	const char *slice;
 	struct unit_keeper keeper;
-	int subgroup_fd;      /* below the scope, where processes go instead; or -1 */
+	const char *subgroup; /* below the scope, where processes go instead; or NULL */
+	int subgroup_fd;      /* the same opened by create; -1 */
 	uint64_t tasks_max;   /* to be set once the keeper has left; 0: none */
 	struct notify notify; /* run */
 };
@@ -123,6 +124,7 @@ err *start_clone(struct start *s, uint64_t flags, int cgroup_fd) MUST_CHECK;
 /* Walk the parent's rows; on failure the child is killed and reaped. */
 err *start_walk(struct start *s, err *(*const *rows)(void *)) MUST_CHECK;
 err *start_adopt(void *data) MUST_CHECK;
+err *start_enter_unit(void *data) MUST_CHECK;
 err *start_limits(void *data) MUST_CHECK;
 err *start_send_plan(void *data) MUST_CHECK;
 /* The child into the container's class of service, if it has one (linux.intelRdt). */

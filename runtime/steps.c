@@ -11,6 +11,7 @@
 
 /* clang-format off */
 const struct step steps_create[] = {
+	{ STEP_ENTER_UNIT,       STEP_PARENT, PLAN_ENTER_UNIT,      "enter systemd unit",     "by its manager, where the kernel lets only that: before the first namespace" },
 	{ STEP_JOIN,             STEP_EARLY,  PLAN_JOIN,            "join namespaces",        "setns(2): with the caller's rights, before a user namespace of our own" },
 	{ STEP_UNSHARE_USER,     STEP_EARLY,  PLAN_LATE_USER,       "new user namespace",     "user_namespaces(7): joined namespaces belong to another one" },
 	{ STEP_MAP_IDS,          STEP_PARENT, PLAN_NEW_USER,        "map ids",                SPEC "config-linux.md#user-namespace-mappings" },
@@ -57,6 +58,7 @@ const struct step steps_start[] = {
 };
 
 const struct step steps_exec[] = {
+	{ STEP_ENTER_UNIT,       STEP_PARENT, PLAN_ENTER_UNIT,      "enter systemd unit",     "by its manager, where the kernel lets only that: before the first namespace" },
 	{ STEP_JOIN,             STEP_EARLY,  0,                    "join namespaces",        "setns(2) with one pidfd" },
 	{ STEP_FORK,             STEP_EARLY,  PLAN_FORK,            "enter pid namespace",    "pid_namespaces(7): only children enter" },
 	{ STEP_ADOPT,            STEP_PARENT, PLAN_FORK,            "adopt child",            "clone(2) CLONE_PARENT" },

@@ -60,6 +60,7 @@ void unit_request_encode(struct str *out, const struct unit_request *r)
 	put(out, r->pid, 4);
 	put_text(out, r->name);
 	put_text(out, r->invocation);
+	put_text(out, r->place);
 	put(out, r->properties.count, 2);
 	for (size_t i = 0; i < r->properties.count; i++)
 		put_property(out, &r->properties.items[i]);
@@ -225,6 +226,7 @@ err *unit_request_decode(struct arena *arena, const void *bytes, size_t len, str
 	request.pid = (uint32_t)pid;
 	TRY(get_text(&r, &request.name));
 	TRY(get_text(&r, &request.invocation));
+	TRY(get_text(&r, &request.place));
 	TRY(get_properties(&r, &request.properties));
 	TRY(at_end(&r));
 	*ret = request;

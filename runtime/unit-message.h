@@ -21,6 +21,7 @@ struct unit_request {
 	uint32_t pid; /* of attach, as the helper's namespace numbers it */
 	const char *name;
 	const char *invocation; /* of stop; "" otherwise */
+	const char *place;	/* of attach: "/web" below the unit, or "" */
 	struct unit_properties properties;
 };
 struct unit_reply {

@@ -219,12 +219,13 @@ err *unit_stop(struct arena *arena, const struct unit_id *id)
 	return ask_once(arena, &r);
 }
 
-err *unit_attach(struct arena *arena, const struct unit_id *id, pid_t pid)
+err *unit_attach(struct arena *arena, const struct unit_id *id, const char *path, pid_t pid)
 {
 	struct unit_request r = {
 		.op = UNIT_OP_ATTACH,
 		.user = id->user,
 		.name = id->name,
+		.place = path,
 		.pid = (uint32_t)pid,
 	};
 

@@ -121,5 +121,6 @@ err *unit_update(struct arena *arena, const struct unit_id *id,
  * of a unit of that name, is no error and left alone. */
 err *unit_stop(struct arena *arena, const struct unit_id *id) MUST_CHECK;
 
-/* Put a process into the unit: where the caller has no right to, the manager has. */
-err *unit_attach(struct arena *arena, const struct unit_id *id, pid_t pid) MUST_CHECK;
+/* Put a process into the unit, below it where `path` ("/web") is not empty: where the caller has no right to,
+ * the manager has. */
+err *unit_attach(struct arena *arena, const struct unit_id *id, const char *path, pid_t pid) MUST_CHECK;

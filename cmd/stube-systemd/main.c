@@ -19,7 +19,7 @@ static err *act(struct manager *m, const struct unit_request *r, char *invocatio
 	TRY(manager_open(m, r->user, r->timeout_ms));
 	switch (r->op) {
 	case UNIT_OP_START:
-		return manager_start(m, r, (uint32_t)getpid(), invocation);
+		return manager_start(m, r, invocation);
 	case UNIT_OP_STOP:
 		return manager_stop(m, r);
 	case UNIT_OP_UPDATE:

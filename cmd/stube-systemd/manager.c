@@ -236,14 +236,15 @@ static err *wait_job(const struct manager *m, sd_bus_message *answer, const stru
 
 /* ---- start ---- */
 
-static int append_scope(sd_bus_message *call, const struct unit_request *r, uint32_t pid)
+/* 0 is the caller, this process, whatever its number is in the manager's pid namespace. */
+static int append_scope(sd_bus_message *call, const struct unit_request *r)
 {
 	int n = sd_bus_message_append(call, "ss", r->name, "fail");
 
 	if (n >= 0)
 		n = sd_bus_message_open_container(call, 'a', "(sv)");
 	if (n >= 0)
-		n = sd_bus_message_append(call, "(sv)", "PIDs", "au", 1, pid);
+		n = sd_bus_message_append(call, "(sv)", "PIDs", "au", 1, 0);
 	if (n >= 0)
 		n = append_properties(call, &r->properties);
 	if (n >= 0)
@@ -252,14 +253,13 @@ static int append_scope(sd_bus_message *call, const struct unit_request *r, uint
 }
 
 /* *ret stays NULL when there is a unit of that name already. */
-static err *start_once(const struct manager *m, const struct unit_request *r, uint32_t pid,
-		       sd_bus_message **ret)
+static err *start_once(const struct manager *m, const struct unit_request *r, sd_bus_message **ret)
 {
 	auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
 	auto_message sd_bus_message *call = NULL;
 
 	TRY(new_call(m, "StartTransientUnit", &call));
-	int n = append_scope(call, r, pid);
+	int n = append_scope(call, r);
 	if (n >= 0)
 		n = sd_bus_call(m->bus, call, left_usec(m), &error, ret);
 	if (n < 0 && sd_bus_error_has_name(&error, DESTINATION ".UnitExists"))
@@ -282,14 +282,14 @@ static err *make_room(const struct manager *m, const char *name)
 	return err_new(EEXIST, "there is such a unit already, in the state '%s'", state);
 }
 
-err *manager_start(struct manager *m, const struct unit_request *r, uint32_t pid, char *invocation)
+err *manager_start(struct manager *m, const struct unit_request *r, char *invocation)
 {
 	auto_message sd_bus_message *answer = NULL;
 	struct jobs jobs = { .count = 0 };
 
 	TRY(listen_for(m, r->name, &jobs));
 	for (int attempt = 0; !answer; attempt++) {
-		TRY(start_once(m, r, pid, &answer));
+		TRY(start_once(m, r, &answer));
 		if (answer)
 			break;
 		if (attempt == 5)
@@ -344,7 +344,7 @@ err *manager_attach(struct manager *m, const struct unit_request *r)
 {
 	auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
 	int n = sd_bus_call_method(m->bus, DESTINATION, PATH, MANAGER, "AttachProcessesToUnit", &error, NULL,
-				   "ssau", r->name, "", 1, r->pid);
+				   "ssau", r->name, r->place, 1, r->pid);
 
 	return n < 0 ? refused(m, n, &error, "AttachProcessesToUnit") : NULL;
 }

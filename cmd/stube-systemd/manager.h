@@ -16,9 +16,8 @@ struct manager {
 err *manager_open(struct manager *m, bool user, uint32_t timeout_ms) MUST_CHECK;
 void manager_close(struct manager *m);
 
-/* A scope with process `pid` in it; the job is done when this returns. invocation: 33 bytes. */
-err *manager_start(struct manager *m, const struct unit_request *r, uint32_t pid,
-		   char *invocation) MUST_CHECK;
+/* A scope with this process in it; the job is done when this returns. invocation: 33 bytes. */
+err *manager_start(struct manager *m, const struct unit_request *r, char *invocation) MUST_CHECK;
 err *manager_update(struct manager *m, const struct unit_request *r) MUST_CHECK;
 err *manager_stop(struct manager *m, const struct unit_request *r) MUST_CHECK;
 err *manager_attach(struct manager *m, const struct unit_request *r) MUST_CHECK;
