@@ -24,6 +24,7 @@ settings() {
 # Run a script inside, with the helpers of tests/cli and a bundle "b".
 lab() { # SCRIPT
 	"$BUS" in "$LAB/lab" bash -euc "
+		TOP=$TOP
 		BATS_TEST_DIRNAME=$TOP/tests/cli
 		RT_BIN=\${RT_BIN:-$TOP/build/bin/stube-runtime}
 		. $TOP/tests/cli/helpers.bash
@@ -202,6 +203,146 @@ lab() { # SCRIPT
 		systemctl kill -s KILL $unit
 		until_true no_unit "stube-$ID*"
 		rt delete $ID
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "a helper that is not there, lies, hangs or dies is one line, and nothing stays" {
+	run lab '
+		rt_bundle b "$(rt_args true)"
+		mkdir $T/bin
+		cp $RT_BIN $T/bin/stube-runtime
+		try() { # TEXT
+			! $T/bin/stube-runtime --root $ROOT --systemd-cgroup run -b $T/b $ID > $T/err 2>&1
+			cat $T/err
+			grep -F "$1" $T/err
+			[ "$(wc -l < $T/err)" -le 2 ]
+			[ -z "$(ls $ROOT)" ]
+		}
+		try "the systemd cgroup manager needs the program '"'\$T/bin/stube-systemd'"': No such file or directory"
+		fake() { printf "#!/bin/sh\nexec python3 $TOP/tests/integration/systemd-peer.py serve $1\n" > $T/bin/stube-systemd; chmod 755 $T/bin/stube-systemd; }
+		fake die;     try "stube-systemd was killed by signal 9 before it answered"
+		fake garbage; try "message of stube-systemd: of another kind"
+		fake version; try "message of stube-systemd: version 7, expected 1"
+		fake long;    try "message of stube-systemd: too long"
+		fake nul;     try "message of stube-systemd: a text with a zero byte"
+		printf "#!/bin/sh\nexit 7\n" > $T/bin/stube-systemd
+		try "stube-systemd ended without an answer, with status 7"
+		# One that hangs is waited for, but not against the wish of the caller.
+		fake silence
+		$T/bin/stube-runtime --root $ROOT --systemd-cgroup run -b $T/b $ID > $T/err 2>&1 &
+		asked() { pgrep -f "systemd-peer.py serve silence" > /dev/null; }
+		until_true asked
+		kill -TERM $!
+		! wait $!
+		grep -F "interrupted by signal 15" $T/err
+		! asked
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "the helper believes no request, keeps a scope as long as its caller, and is gone with it" {
+	run lab '
+		cd $T
+		helper=${RT_BIN%/*}/stube-systemd
+		ask() { python3 $TOP/tests/integration/systemd-peer.py ask $helper "$@" > $T/said 2>&1; cat $T/said; }
+		for cut in 0 1 4 5 8 12 16 17 18 30 34 36 38; do
+			ask start cut=$cut
+			grep -E "^(74|71|22) message of stube-systemd: " $T/said
+			grep -Fx "status 0" $T/said
+		done
+		ask byte=0:1; grep -F "74 message of stube-systemd: of another kind" $T/said
+		ask byte=4:9; grep -F "71 message of stube-systemd: version 9, expected 1" $T/said
+		ask byte=6:77; grep -F "74 message of stube-systemd: an unknown request" $T/said
+		ask byte=16:255; grep -F "74 message of stube-systemd: too short" $T/said
+		ask close; grep -F "status " $T/said
+		ask start name=nonsense; grep -F "StartTransientUnit: the system manager says: " $T/said
+		ask stop name=nosuch.scope; grep -Fx "0 " $T/said
+		ask update name=nosuch.scope; grep -F "SetUnitProperties: the system manager says: " $T/said
+		ask start; grep -Fx "0 " $T/said; grep -Fx "status 0" $T/said
+		until_true no_unit "stube-peer*"
+		ask start kill; grep -Fx "0 " $T/said; grep -Fx "status -9" $T/said
+		until_true no_unit "stube-peer*"'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "without a bus one line says which" {
+	run lab '
+		rt_bundle b "$(rt_args true)"
+		! DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere sd run -b $T/b $ID > $T/err 2>&1
+		cat $T/err
+		grep -F "systemd unit '"'stube-\$ID.scope'"': connect to the system bus: No such file or directory" $T/err
+		grep -F "use --cgroup-manager=cgroupfs" $T/err
+		# The unit can be gone with its manager, the container must not stay for that.
+		rt_bundle b2 "$(rt_sh "sleep 600")"
+		sd run -d -b $T/b2 $ID > $T/out 2>&1
+		kill -9 $(rt_pid $ID)
+		until_true no_unit "stube-$ID*"
+		DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere rt delete $ID
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "the annotation of a sub-cgroup puts the processes there, those of exec too; what it holds goes with the scope" {
+	run lab '
+		rt_bundle b "$(rt_sh "sleep 600") | .annotations = {\"run.oci.systemd.subgroup\": \"inner\"}"
+		run_b
+		group=/sys/fs/cgroup/system.slice/stube-$ID.scope
+		[ "$(cat $group/inner/cgroup.procs)" = "$(rt_pid $ID)" ]
+		[ -z "$(cat $group/cgroup.procs)" ]
+		rt exec $ID cat /proc/self/cgroup | grep -Fx "0::/system.slice/stube-$ID.scope/inner"
+		[ "$(rt ps -f json $ID)" = "[$(rt_pid $ID)]" ]
+		mkdir $group/inner/more
+		rt delete --force $ID
+		no_unit "stube-$ID*"
+		[ ! -e $group ]
+		rt_config b "$(rt_args true) | .annotations = {\"run.oci.systemd.subgroup\": \"../up\"}"
+		! sd run -b $T/b $ID > $T/err 2>&1
+		grep -F "annotations.run.oci.systemd.subgroup: '"'../up'"' is not the name of a directory" $T/err
+		no_unit "stube-$ID*"
+		[ -z "$(ls $ROOT)" ]'
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "an ordinary user has a scope of the own manager, from a login session and from a unit of the user's" {
+	run lab '
+		systemctl start user@1500.service
+		chmod 755 $T
+		rt_bundle b "$(rt_sh "sleep 600") | .linux.namespaces = ([\"user\", \"pid\", \"mount\", \"ipc\", \"uts\", \"cgroup\"] | map({type: .})) | .linux.uidMappings = [{containerID: 0, hostID: 1500, size: 1}] | .linux.gidMappings = .linux.uidMappings | .mounts = [{destination: \"/proc\", type: \"bind\", source: \"/proc\", options: [\"rbind\"]}] | del(.linux.maskedPaths, .linux.readonlyPaths)"
+		chown -R lab:lab $T/b
+		mkdir $T/home
+		chown lab:lab $T/home
+		ROOT=$T/home/state
+		as_lab() { setpriv --reuid 1500 --regid 1500 --clear-groups env -i PATH=$PATH HOME=$T/home XDG_RUNTIME_DIR=/run/user/1500 "$@"; }
+		user() { as_lab $RT_BIN --root $ROOT "$@"; }
+		users() { as_lab systemctl --user show -P "$1" stube-$ID.scope; }
+		# This script is a service of the system: no cgroup that the user may leave.
+		user --systemd-cgroup run -d -b $T/b $ID > $T/out 2>&1 || cat $T/out
+		[ "$(users ActiveState)" = active ]
+		path=$(jq -r .cgroup $ROOT/$ID/state.json)
+		[[ "$path" == /user.slice/user-1500.slice/user@1500.service/user.slice/stube-$ID.scope ]]
+		[ "$(grep ^0:: /proc/$(rt_pid $ID)/cgroup)" = "0::$path" ]
+		[ "$(jq -r .unitOfUser $ROOT/$ID/state.json)" = true ]
+		[ "$(user exec $ID cat /proc/self/cgroup | grep ^0::)" = 0::/ ]
+		user pause $ID
+		[ "$(user state $ID | jq -r .status)" = paused ]
+		user resume $ID
+		user delete --force $ID
+		[ -z "$(as_lab systemctl --user list-units --all --no-legend --plain "stube-$ID*")" ]
+		[ ! -e /sys/fs/cgroup$path ]
+		# From within what is the user'"'"'s.
+		as_lab systemd-run --user --quiet --scope $RT_BIN --root $ROOT --systemd-cgroup run -d -b $T/b $ID > $T/out 2>&1
+		[ "$(users ActiveState)" = active ]
+		[ "$(grep ^0:: /proc/$(rt_pid $ID)/cgroup)" = "0::$path" ]
+		user delete --force $ID
+		! as_lab env XDG_RUNTIME_DIR=/nowhere $RT_BIN --root $ROOT --systemd-cgroup run -b $T/b $ID > $T/err 2>&1
+		cat $T/err
+		grep -F "connect to the user bus" $T/err
 		[ -z "$(ls $ROOT)" ]'
 	echo "$output"
 	[ "$status" -eq 0 ]

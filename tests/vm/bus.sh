@@ -113,6 +113,8 @@ up() { # DIR
 inside() { # DIR COMMAND...
 	local dir=$1
 	shift
+	# systemd puts its own variables into the words of a command; two dollars are one.
+	set -- "${@//\$/\$\$}"
 	exec nsenter --target "$(cat "$dir/init")" --all --wd=/ -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 		systemd-run --quiet --pipe --wait --collect -p LogLevelMax=0 -p "WorkingDirectory=$PWD" -- "$@"
 }
