@@ -200,11 +200,17 @@ err *cgroup_write_limits(struct cgroup *cg, const struct cgroup_limits *limits, 
 	TRY(enable_controllers(cg, limits));
 	if (cg->unit && !fresh)
 		TRY(update_unit(cg, limits));
-	for (size_t i = 0; i < limits->count; i++) {
+	err *e = NULL;
+	for (size_t i = 0; i < limits->count && !e; i++) {
 		if (!limits->items[i].no_limit || !fresh)
-			TRY(write_limit(cg->fd, &limits->items[i]));
+			e = write_limit(cg->fd, &limits->items[i]);
 	}
-	return NULL;
+	/* The new limit has ended the container, and systemd removes a directory where nobody is left. */
+	if (e && e->code == ENOENT && cg->unit && !fresh && faccessat(cg->fd, "cgroup.procs", F_OK, 0) < 0) {
+		err_free(e);
+		return NULL;
+	}
+	return e;
 }
 
 /* The caller asked that a limit below what is in use be refused instead of killing for it. */

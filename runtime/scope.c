@@ -132,7 +132,7 @@ err *scope_make(struct start *s)
 	TRY(set_basics(s, &list));
 	TRY(unit_add_limits(s->arena, &limits, true, &list));
 	TRY(unit_add_annotations(s->arena, &config->annotations, &list));
-	TRY(unit_start(s->arena, &s->unit, &list, &s->keeper, &record->unit.invocation));
+	TRY(unit_start(s->arena, &s->unit, &list, s->container.dir_fd, &s->keeper, &record->unit.invocation));
 	s->made_cgroup = true;
 	TRY(open_directory(s));
 	/* From here on a killed create leaves a record that tells which run of which unit to end. */
@@ -176,9 +176,6 @@ err *scope_end(struct arena *arena, const struct state_record *record)
 {
 	bool gone = false;
 
-	/* Never known to have run: whatever has that name is somebody else's. */
-	if (!record->unit.invocation)
-		return NULL;
 	TRY(end_processes(arena, record, &gone));
 	err *e = unit_stop(arena, &record->unit);
 	/* Without its manager, which may have ended with the user's session, and without a directory there is

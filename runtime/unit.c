@@ -18,7 +18,7 @@
 
 /* systemd's own limit for an answer is 25 s, and under a flood of units it has taken all of that. The helper
  * keeps the first; past the second it must be stuck. */
-enum { TIMEOUT_MS = 60000, PATIENCE_MS = 65000, HELPER_SOCKET = 3 };
+enum { TIMEOUT_MS = 60000, PATIENCE_MS = 65000, HELPER_SOCKET = 3, HELPER_LOCK = 4 };
 
 /* Beside this program, as `make install` puts it. */
 static err *find_helper(char out[static PATH_MAX])
@@ -39,8 +39,8 @@ static err *find_helper(char out[static PATH_MAX])
 	return NULL;
 }
 
-/* Nothing of ours is inherited but standard error and the socket. */
-static err *spawn(const char *path, int sock, pid_t *ret)
+/* Nothing of ours is inherited but standard error, the socket, and the lock if there is one. */
+static err *spawn(const char *path, int sock, int lock, pid_t *ret)
 {
 	char name[] = "stube-systemd", number[] = "3";
 	char *argv[] = { name, number, NULL };
@@ -56,13 +56,15 @@ static err *spawn(const char *path, int sock, pid_t *ret)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, sock, HELPER_SOCKET);
+	if (lock >= 0)
+		posix_spawn_file_actions_adddup2(&actions, lock, HELPER_LOCK);
 	int code = posix_spawn(ret, path, &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return code ? err_code(code, "execute '%s'", path) : NULL;
 }
 
-static err *open_helper(struct unit_keeper *k)
+static err *open_helper(struct unit_keeper *k, int lock_fd)
 {
 	char path[PATH_MAX];
 	int pair[2];
@@ -72,11 +74,13 @@ static err *open_helper(struct unit_keeper *k)
 		return err_errno("create socket pair");
 	k->sock = pair[0];
 	auto_close int first = pair[1];
-	/* Another number than the one it gets, where dup2(2) would change nothing, not even close-on-exec. */
-	auto_close int theirs = fcntl(first, F_DUPFD_CLOEXEC, HELPER_SOCKET + 1);
-	if (theirs < 0)
+	/* Other numbers than those they get, where dup2(2) would change nothing, not even close-on-exec, or
+	 * close the other. */
+	auto_close int theirs = fcntl(first, F_DUPFD_CLOEXEC, HELPER_LOCK + 1);
+	auto_close int lock = lock_fd < 0 ? -1 : fcntl(lock_fd, F_DUPFD_CLOEXEC, HELPER_LOCK + 1);
+	if (theirs < 0 || (lock_fd >= 0 && lock < 0))
 		return err_errno("duplicate descriptor");
-	return spawn(path, theirs, &k->pid);
+	return spawn(path, theirs, lock, &k->pid);
 }
 
 void unit_keeper_end(struct unit_keeper *k)
@@ -154,10 +158,11 @@ static err *exchange(struct arena *arena, struct unit_keeper *k, const struct un
 	return ret->code ? err_new((int)ret->code, "%s", ret->text) : NULL;
 }
 
-static err *ask(struct arena *arena, struct unit_keeper *k, struct unit_request *r, struct unit_reply *ret)
+static err *ask(struct arena *arena, struct unit_keeper *k, struct unit_request *r, int lock_fd,
+		struct unit_reply *ret)
 {
 	r->timeout_ms = TIMEOUT_MS;
-	err *e = open_helper(k);
+	err *e = open_helper(k, lock_fd);
 	if (!e)
 		e = exchange(arena, k, r, ret);
 	if (!e)
@@ -169,7 +174,7 @@ static err *ask(struct arena *arena, struct unit_keeper *k, struct unit_request 
 }
 
 err *unit_start(struct arena *arena, const struct unit_id *id, const struct unit_properties *properties,
-		struct unit_keeper *k, const char **ret_invocation)
+		int lock_fd, struct unit_keeper *k, const char **ret_invocation)
 {
 	struct unit_request r = {
 		.op = UNIT_OP_START,
@@ -179,7 +184,7 @@ err *unit_start(struct arena *arena, const struct unit_id *id, const struct unit
 	};
 	struct unit_reply reply = { 0 };
 
-	TRY(ask(arena, k, &r, &reply));
+	TRY(ask(arena, k, &r, lock_fd, &reply));
 	*ret_invocation = reply.invocation;
 	return NULL;
 }
@@ -190,7 +195,7 @@ static err *ask_once(struct arena *arena, struct unit_request *r)
 	struct unit_keeper k = UNIT_KEEPER_INIT;
 	struct unit_reply reply = { 0 };
 
-	TRY(ask(arena, &k, r, &reply));
+	TRY(ask(arena, &k, r, -1, &reply));
 	unit_keeper_end(&k);
 	return NULL;
 }

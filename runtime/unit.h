@@ -105,10 +105,12 @@ struct unit_keeper {
 
 /* Make the scope id->name with these properties and wait until systemd's job is done. Then ret->pid is in it;
  * *ret_invocation in the arena. Interrupted by interrupt.h's signals: EINTR.
- * Errors: EEXIST there is such a unit, ENOTCONN no bus, ECANCELED the job's result, ETIMEDOUT, EPIPE the
- * helper died, ENOENT the helper is not installed. */
+ *   lock_fd  a descriptor that is locked (flock(2)): the lock lasts as long as the helper, too, so that
+ * nobody takes a killed create for cleaned while its helper is still at work; borrowed Errors: EEXIST there
+ * is such a unit, ENOTCONN no bus, ECANCELED the job's result, ETIMEDOUT, EPIPE the helper died, ENOENT the
+ * helper is not installed. */
 err *unit_start(struct arena *arena, const struct unit_id *id, const struct unit_properties *properties,
-		struct unit_keeper *ret, const char **ret_invocation) MUST_CHECK;
+		int lock_fd, struct unit_keeper *ret, const char **ret_invocation) MUST_CHECK;
 
 /* End the keeper, whatever it does, and wait until it is gone; a scope without anybody else ends with it. */
 void unit_keeper_end(struct unit_keeper *k);
@@ -118,7 +120,7 @@ err *unit_update(struct arena *arena, const struct unit_id *id,
 		 const struct unit_properties *properties) MUST_CHECK;
 
 /* Stop the unit, wait for the job, and let systemd forget it, failed or not. One that is gone, or another run
- * of a unit of that name, is no error and left alone. */
+ * of a unit of that name, is no error and left alone; where no invocation is known, one with processes is. */
 err *unit_stop(struct arena *arena, const struct unit_id *id) MUST_CHECK;
 
 /* Put a process into the unit, below it where `path` ("/web") is not empty: where the caller has no right to,

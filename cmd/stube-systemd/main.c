@@ -98,9 +98,9 @@ int main(int argc, char **argv)
 		      stderr);
 		return USAGE;
 	}
-	/* What the caller let through is not ours; and whoever started us sends us no signal by its terminal.
-	 */
-	(void)close_range((unsigned)number + 1, ~0U, 0);
+	/* The one behind the socket is a lock that the caller wants held as long as this process lives; what
+	 * else was let through is not ours. */
+	(void)close_range((unsigned)number + 2, ~0U, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	err *e = serve((int)number, &stay);
 	if (!e && stay)

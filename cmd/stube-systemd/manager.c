@@ -302,8 +302,12 @@ err *manager_start(struct manager *m, const struct unit_request *r, char *invoca
 
 /* ---- the rest ---- */
 
+/* systemd answers first and writes the kernel's files in its next turn: a second answer comes after that, so
+ * that the caller's own writes are the last. */
 err *manager_update(struct manager *m, const struct unit_request *r)
 {
+	char state[32];
+
 	auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
 	auto_message sd_bus_message *call = NULL;
 
@@ -318,19 +322,46 @@ err *manager_update(struct manager *m, const struct unit_request *r)
 		n = sd_bus_message_close_container(call);
 	if (n >= 0)
 		n = sd_bus_call(m->bus, call, left_usec(m), &error, NULL);
-	return n < 0 ? refused(m, n, &error, "SetUnitProperties") : NULL;
+	if (n < 0)
+		return refused(m, n, &error, "SetUnitProperties");
+	return get_state(m, r->name, state, sizeof state);
+}
+
+static err *has_processes(const struct manager *m, const char *name, bool *ret)
+{
+	auto_message sd_bus_message *answer = NULL;
+	bool gone = false;
+
+	TRY(call_unit(m, "GetUnitProcesses", name, NULL, &answer, &gone));
+	int n = gone ? 0 : sd_bus_message_enter_container(answer, 'a', "(sus)");
+	if (n < 0 || (n > 0 && (n = sd_bus_message_at_end(answer, 0)) < 0))
+		return err_new(EBADMSG, "GetUnitProcesses: an answer of another kind");
+	*ret = !gone && n == 0;
+	return NULL;
+}
+
+/* Which run of the unit is the caller's: that with the id, or where it never learned one, that in which
+ * nobody is left. Gone, or made anew by somebody else: not ours to stop. */
+static err *is_callers(const struct manager *m, const struct unit_request *r, bool *ret)
+{
+	char now[UNIT_INVOCATION_LEN + 1];
+	bool busy = true;
+
+	TRY(get_invocation(m, r->name, now));
+	if (now[0] && !r->invocation[0])
+		TRY(has_processes(m, r->name, &busy));
+	*ret = now[0] && (r->invocation[0] ? str_equal(now, r->invocation) : !busy);
+	return NULL;
 }
 
 err *manager_stop(struct manager *m, const struct unit_request *r)
 {
 	auto_message sd_bus_message *answer = NULL;
-	char now[UNIT_INVOCATION_LEN + 1];
 	struct jobs jobs = { .count = 0 };
-	bool gone = false;
+	bool gone = false, ours = false;
 
-	/* Gone, or made anew by somebody else: not ours to stop. */
-	TRY(get_invocation(m, r->name, now));
-	if (!now[0] || !str_equal(now, r->invocation))
+	TRY(is_callers(m, r, &ours));
+	if (!ours)
 		return NULL;
 	TRY(listen_for(m, r->name, &jobs));
 	TRY(call_unit(m, "StopUnit", r->name, "replace", &answer, &gone));
