@@ -26,7 +26,7 @@ lab() { # SCRIPT
 	"$BUS" in "$LAB/lab" bash -euc "
 		TOP=$TOP
 		BATS_TEST_DIRNAME=$TOP/tests/cli
-		RT_BIN=\${RT_BIN:-$TOP/build/bin/stube-runtime}
+		RT_BIN=${RT_BIN:-$TOP/build/bin/stube-runtime}
 		. $TOP/tests/cli/helpers.bash
 		cd $TOP
 		# A loaded machine: wait for what must become true.
@@ -184,7 +184,7 @@ lab() { # SCRIPT
 		rt_bundle b "$(rt_sh "sleep 600") | .hooks.createRuntime = [{path: \"/bin/sleep\", args: [\"sleep\", \"600\"]}]"
 		unit=stube-$ID.scope
 		# The runtime, in a hook, when all is made.
-		sd create -b $T/b $ID > $T/out 2>&1 &
+		$RT_BIN --root $ROOT --systemd-cgroup create -b $T/b $ID > $T/out 2>&1 &
 		up() { [ "$(show $unit ActiveState)" = active ] && pgrep -f "^sleep 600" > /dev/null; }
 		until_true up
 		kill -9 $!
@@ -192,6 +192,18 @@ lab() { # SCRIPT
 		until_true no_unit "stube-$ID*"
 		[ -z "$(rt list -q)" ]
 		[ -z "$(ls $ROOT)" ]
+		# The runtime, at any moment: delete --force comes right behind it, and finds or waits for all that there is.
+		rt_config b "$(rt_sh "sleep 600")"
+		for ms in 1 2 4 6 8 10 12 14 16 18 20 25 30 35 40 50 60 80; do
+			$RT_BIN --root $ROOT --systemd-cgroup run -d -b $T/b $ID > $T/out 2>&1 &
+			sleep 0.0$(printf %02d $ms)
+			kill -9 $! || true
+			wait $! || true
+			rt delete --force $ID
+			no_unit "stube-$ID*"
+			[ ! -e /sys/fs/cgroup/system.slice/$unit ]
+			[ -z "$(ls -A $ROOT | grep -vx .cache)" ]
+		done
 		# init of a container that runs.
 		rt_config b "$(rt_sh "sleep 600")"
 		run_b
@@ -232,12 +244,13 @@ lab() { # SCRIPT
 		# One that hangs is waited for, but not against the wish of the caller.
 		fake silence
 		$T/bin/stube-runtime --root $ROOT --systemd-cgroup run -b $T/b $ID > $T/err 2>&1 &
-		asked() { pgrep -f "systemd-peer.py serve silence" > /dev/null; }
+		asked() { pgrep -f "^python3 .*systemd-peer.py serve silence" > /dev/null; }
 		until_true asked
 		kill -TERM $!
 		! wait $!
+		cat $T/err
 		grep -F "interrupted by signal 15" $T/err
-		! asked
+		if asked; then echo "the helper is still there"; false; fi
 		[ -z "$(ls $ROOT)" ]'
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -267,6 +280,34 @@ lab() { # SCRIPT
 		until_true no_unit "stube-peer*"'
 	echo "$output"
 	[ "$status" -eq 0 ]
+}
+
+@test "both programs bear the sanitizers: a life, an error, and requests cut short" {
+	[ -x "$TOP/build/asan/bin/stube-systemd" ] || skip 'MODE=asan is not built'
+	RT_BIN=$TOP/build/asan/bin/stube-runtime run lab '
+		rt_bundle b "$(rt_sh "sleep 600") | .annotations = {\"org.systemd.property.After\": \"['"'a.service', 'b.service'"']\", \"org.systemd.property.AllowedCPUs\": \"['"'x'"']\"}"
+		! run_b
+		grep -F "StartTransientUnit: the system manager says: " $T/out
+		rt_config b "$(rt_sh "sleep 600") | .annotations = {\"org.systemd.property.After\": \"['"'a.service', 'b.service'"']\"}"
+		run_b
+		[ "$(show stube-$ID.scope After | tr " " "\n" | grep -cE "^[ab].service")" = 2 ]
+		! run_b
+		rt pause $ID
+		rt delete --force $ID
+		no_unit "stube-$ID*"
+		cd $T
+		helper=${RT_BIN%/*}/stube-systemd
+		for word in cut=0 cut=17 cut=30 byte=18:255 name=nonsense user; do
+			python3 $TOP/tests/integration/systemd-peer.py ask $helper start $word > $T/said 2>&1
+			cat $T/said
+			grep -Fx "status 0" $T/said
+		done
+		python3 $TOP/tests/integration/systemd-peer.py ask $helper stop invocation=0123456789abcdef0123456789abcdef > $T/said 2>&1
+		cat $T/said
+		grep -Fx "status 0" $T/said'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" != *Sanitizer* ]]
 }
 
 @test "without a bus one line says which" {

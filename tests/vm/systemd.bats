@@ -42,7 +42,7 @@ container() { # SCRIPT FILTER
 }
 
 @test "every limit is in the file and in the property, before and after a reload and an update" {
-	container 'sleep 600' '.linux.resources = {memory: {limit: 67108864, swap: 67108864, reservation: 33554432}, pids: {limit: 20}, cpu: {shares: 2048, quota: 33300, period: 50000}, unified: {"memory.high": "60000000"}}'
+	container 'sleep 600' '.linux.resources = {memory: {limit: 67108864, swap: 67108864, reservation: 33554432}, pids: {limit: 20}, cpu: {shares: 2048, quota: 33500, period: 50000}, unified: {"memory.high": "60000000"}}'
 	values() { echo "$(file memory.max) $(file memory.low) $(file memory.high) $(file pids.max) $(file cpu.max) $(file cpu.weight)"; }
 	told MemoryMax 67108864
 	told MemoryLow 33554432
@@ -51,18 +51,38 @@ container() { # SCRIPT FILTER
 	told CPUWeight 174
 	told CPUQuotaPerSecUSec 670ms
 	told CPUQuotaPeriodUSec 50ms
-	[ "$(values)" = '67108864 33554432 59998208 20 33300 50000 174' ]
+	[ "$(values)" = '67108864 33554432 59998208 20 33500 50000 174' ]
 	systemctl daemon-reload
 	told MemoryMax 67108864
 	told TasksMax 20
 	told CPUQuotaPerSecUSec 670ms
-	[ "$(values)" = '67108864 33554432 59998208 20 33300 50000 174' ]
+	[ "$(values)" = '67108864 33554432 59998208 20 33500 50000 174' ]
 	rt update --memory 33554432 --memory-swap -1 --pids-limit -1 --cpu-quota 20000 "$ID"
 	told MemoryMax 33554432
 	told TasksMax infinity
 	told CPUQuotaPerSecUSec 400ms
 	systemctl daemon-reload
 	[ "$(file memory.max) $(file pids.max) $(file cpu.max)" = '33554432 max 20000 50000' ]
+}
+
+@test "a part of a percent is exact in the kernel, and rounded up to a whole one where systemd writes it again" {
+	container 'sleep 600' '.linux.resources = {cpu: {quota: 33300, period: 50000}}'
+	[ "$(file cpu.max)" = '33300 50000' ]
+	told CPUQuotaPerSecUSec 670ms
+	rt update --cpu-quota 12345 "$ID"
+	[ "$(file cpu.max)" = '12345 50000' ]
+	told CPUQuotaPerSecUSec 250ms
+	systemctl daemon-reload
+	[[ "$(file cpu.max)" =~ ^(12345|12500)\ 50000$ ]]
+}
+
+@test "a limit of memory that ends the container is no failure of update" {
+	container 'x=a; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do x=$x$x; done; while sleep 1; do :; done' '.linux.resources = {memory: {limit: 134217728, swap: 134217728}}'
+	large() { [ "$(file memory.current)" -gt 8388608 ]; }
+	until_true large
+	rt update --memory 1048576 --memory-swap 1048576 "$ID"
+	stopped() { [ "$(rt state "$ID" | jq -r .status)" = stopped ]; }
+	until_true stopped
 }
 
 @test "a container without limits has none, where systemd has defaults" {
