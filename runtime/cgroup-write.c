@@ -240,12 +240,25 @@ static bool read_first_number(int fd, const char *file, int64_t *ret)
 	return !e && str_to_i64(text.data, ret);
 }
 
+/* The second word of cpu.max, for a quota that comes without a period: systemd would take its own default. */
+static bool read_period(int fd, uint64_t *ret)
+{
+	auto_str struct str text = STR_INIT(256);
+	err *e = file_read(fd, "cpu.max", &text);
+
+	err_free(e);
+	text.data[strcspn(text.data, "\n")] = '\0';
+	const char *space = strchr(text.data, ' ');
+	return !e && space && str_to_u64(space + 1, ret);
+}
+
 /* An update may name one half of what the kernel keeps as a pair: the other half is what is in force. */
 struct completed {
 	struct oci_resources resources;
 	struct oci_cpu cpu;
 	struct oci_memory memory;
 	int64_t quota, limit;
+	uint64_t period;
 };
 
 static void complete(const struct cgroup *cg, const struct oci_resources *asked, struct completed *c)
@@ -255,6 +268,12 @@ static void complete(const struct cgroup *cg, const struct oci_resources *asked,
 	    read_first_number(cg->fd, "cpu.max", &c->quota)) {
 		c->cpu = *asked->cpu;
 		c->cpu.quota = &c->quota;
+		c->resources.cpu = &c->cpu;
+	}
+	if (cg->unit && asked->cpu && asked->cpu->quota && !asked->cpu->period &&
+	    read_period(cg->fd, &c->period)) {
+		c->cpu = *asked->cpu;
+		c->cpu.period = &c->period;
 		c->resources.cpu = &c->cpu;
 	}
 	if (asked->memory && asked->memory->swap && *asked->memory->swap > 0 && !asked->memory->limit &&
