@@ -131,4 +131,10 @@ jq --rawfile m "$top/memory" --rawfile calls "$top/calls-table" --arg load "$loa
 		| {case: .[0][0], view: .[0][2], unit: "calls", better: "lower"} + (map({(.[1]): (.[3] | tonumber)}) | add)]
 	| .load = $load
 	' "$build/runtime.json" > "$build/runtime.tmp" && mv "$build/runtime.tmp" "$build/runtime.json"
+
+# Both cgroup managers, before a real systemd; rows of the same file.
+tests/vm/bus.sh up "$top/lab"
+trap 'tests/vm/bus.sh down "$top/lab"; umount -l "$top"; rmdir "$top"' EXIT
+tests/vm/bus.sh in "$top/lab" "$PWD/tests/bench/systemd.sh" "$rounds" /run/lab/bench.json
+jq --slurpfile bus "$top/lab/share/bench.json" '.rows += $bus[0].rows' "$build/runtime.json" > "$build/runtime.tmp" && mv "$build/runtime.tmp" "$build/runtime.json"
 echo "written: $build/runtime.json"
