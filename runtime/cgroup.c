@@ -320,7 +320,7 @@ static err *make_dir(int fd, const char *name, bool missing, int *ret_fd, bool *
 	TRY(cgroup_open_dir(fd, name, ret_fd));
 	/* Whatever the caller's umask is: a container that may not pass through cannot mount what is its own. */
 	if (*ret_made && fchmod(*ret_fd, 0755) < 0) {
-		e = err_errno("open cgroup '%s' to all", name);
+		err *e = err_errno("open cgroup '%s' to all", name);
 		fd_clear(ret_fd);
 		return e;
 	}
