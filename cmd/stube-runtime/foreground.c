@@ -1,10 +1,12 @@
 /* cmd/stube-runtime/foreground.c: what run and restore do alike while they wait for their container. */
 #include "cmd/stube-runtime/foreground.h"
 
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "runtime/death.h"
 #include "runtime/interrupt.h"
 #include "runtime/supervise.h"
 
@@ -54,11 +56,25 @@ static err *watch(struct start *s, struct foreground *f, int *ret_status)
 	return supervise(s->pid, master, &notify, ret_status);
 }
 
+/* A status of 137 does not tell the kernel's kill for memory from somebody's signal. A cgroup that others use as well
+ * may have had its kills elsewhere; systemd may have removed that of a scope by now, and its figures with it. */
+static void say_out_of_memory(const struct start *s, int status)
+{
+	if (status != 128 + SIGKILL || !(s->cgroup.made || s->cgroup.unit))
+		return;
+	err *e = runtime_named(death_error(SIGKILL, s->cgroup.fd), s->request->id);
+	if (e->code == ENOMEM)
+		log_err(e);
+	err_free(e);
+}
+
 err *foreground_wait(struct start *s, struct foreground *f, bool keep, int *ret_status)
 {
 	/* From here on signals are the container's. */
 	interrupt_close();
 	err *e = watch(s, f, ret_status);
+	if (!e)
+		say_out_of_memory(s, *ret_status);
 	if (keep)
 		return e;
 	/* A poststop hook that hangs. */
