@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "cmd/stube-runtime/runtime.h"
 #include "oci/config.h"
+#include "runtime/devices-bpf.h"
 
 struct update_args {
 	const char *resources;
@@ -171,11 +172,23 @@ static err *update_rdt(struct container *c, const char *option, const char *pref
 	return err_wrap(file_put(group_fd, "schemata", line), "%s '%s'", option, schema);
 }
 
+static err *update_cgroup(const struct cli_context *c, struct container *container,
+			  const struct oci_resources *resources)
+{
+	auto_cgroup struct cgroup cg = CGROUP_INIT;
+	bool rootless;
+
+	TRY(runtime_is_rootless(c, &rootless));
+	TRY(container_open_cgroup(container, &cg));
+	TRY(cgroup_set_limits(&cg, resources));
+	/* A list of rules replaces the one in force, in one step; without a list that one stays. */
+	return resources->devices.count ? devices_apply(cg.fd, resources, false, rootless) : NULL;
+}
+
 static err *update_run(const struct cli_context *c, int *ret_status)
 {
 	auto_arena struct arena *arena = NULL;
 	auto_container struct container container = CONTAINER_INIT;
-	auto_cgroup struct cgroup cg = CGROUP_INIT;
 	auto_strv struct strv warnings = STRV_INIT(64);
 	const struct oci_resources *resources = NULL;
 	enum state_status status;
@@ -195,8 +208,7 @@ static err *update_run(const struct cli_context *c, int *ret_status)
 		return NULL;
 	if (!container.record.cgroup)
 		return cgroup_refuse_limits(resources, "cgroups are disabled");
-	TRY(container_open_cgroup(&container, &cg));
-	return err_wrap(cgroup_set_limits(&cg, resources), "update container '%s'", c->operands[0]);
+	return err_wrap(update_cgroup(c, &container, resources), "update container '%s'", c->operands[0]);
 }
 
 #define OPT_STRUCT struct update_args
