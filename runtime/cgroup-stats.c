@@ -102,6 +102,58 @@ static err *read_io(int fd, struct str *text, struct cgroup_stats *stats)
 	return NULL;
 }
 
+/* "0.35" as 35; what is no such number is no figure. */
+static uint64_t hundredths(const char *text)
+{
+	char digits[24] = "";
+	const char *dot = strchr(text, '.');
+	size_t whole = dot ? (size_t)(dot - text) : 0;
+	uint64_t value;
+
+	if (!dot || whole + 2 >= sizeof digits || strlen(dot + 1) != 2)
+		return CGROUP_NO_FIGURE;
+	memcpy(digits, text, whole);
+	memcpy(digits + whole, dot + 1, 2);
+	return str_to_u64(digits, &value) ? value : CGROUP_NO_FIGURE;
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", then the same for full. */
+static void add_pressure(char *text, struct cgroup_pressure *some, struct cgroup_pressure *full)
+{
+	struct cgroup_pressure *now = some;
+	char *save = NULL;
+
+	for (char *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		char *value = strchr(word, '=');
+		if (!value) {
+			now = str_equal(word, "full") ? full : some;
+			continue;
+		}
+		*value++ = '\0';
+		if (str_equal(word, "total") && !str_to_u64(value, &now->total_usec))
+			now->total_usec = CGROUP_NO_FIGURE;
+		else if (str_equal(word, "avg10"))
+			now->avg10 = hundredths(value);
+		else if (str_equal(word, "avg60"))
+			now->avg60 = hundredths(value);
+		else if (str_equal(word, "avg300"))
+			now->avg300 = hundredths(value);
+	}
+}
+
+static err *read_pressure(int fd, struct str *text, struct cgroup_stats *stats)
+{
+	static const char *const files[PRESSURE_COUNT] = { "cpu.pressure", "memory.pressure", "io.pressure" };
+	bool found;
+
+	for (size_t i = 0; i < PRESSURE_COUNT; i++) {
+		TRY(read_file(fd, files[i], text, &found));
+		if (found)
+			add_pressure(text->data, &stats->some[i], &stats->full[i]);
+	}
+	return NULL;
+}
+
 err *cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret)
 {
 	auto_str struct str text = STR_INIT(CGROUP_FILE_MAX);
@@ -125,6 +177,7 @@ err *cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret)
 			*member(&stats, f->offset) = value;
 	}
 	TRY(read_io(cg->fd, &text, &stats));
+	TRY(read_pressure(cg->fd, &text, &stats));
 	*ret = stats;
 	return NULL;
 }

@@ -141,6 +141,11 @@ err *cgroup_remove(struct cgroup *cg) MUST_CHECK;
 
 /* What the kernel counts, for `events --stats`. A figure whose controller is missing is CGROUP_NO_FIGURE. */
 #define CGROUP_NO_FIGURE UINT64_MAX
+/* Pressure: how long some or all tasks waited. Averages in hundredths of a percent over 10, 60 and 300 s. */
+struct cgroup_pressure {
+	uint64_t avg10, avg60, avg300, total_usec;
+};
+enum cgroup_pressure_of { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_COUNT };
 struct cgroup_stats {
 	uint64_t cpu_usage_usec, cpu_user_usec, cpu_system_usec;
 	uint64_t cpu_periods, cpu_throttled, cpu_throttled_usec;
@@ -150,6 +155,7 @@ struct cgroup_stats {
 	uint64_t oom_events, oom_kills;
 	uint64_t pids_current, pids_limit;
 	uint64_t io_read_bytes, io_written_bytes, io_reads, io_writes; /* all devices */
+	struct cgroup_pressure some[PRESSURE_COUNT], full[PRESSURE_COUNT];
 };
 err *cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret) MUST_CHECK;
 

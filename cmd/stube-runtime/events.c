@@ -1,5 +1,6 @@
 /* cmd/stube-runtime/events.c: the command events. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -38,6 +39,40 @@ static void begin(struct json_writer *w, const char *key)
 	json_begin_object(w);
 }
 
+static void add_percent(struct json_writer *w, const char *key, uint64_t hundredths)
+{
+	char text[32];
+
+	if (hundredths == CGROUP_NO_FIGURE)
+		return;
+	snprintf(text, sizeof text, "%" PRIu64 ".%02u", hundredths / 100, (unsigned)(hundredths % 100));
+	json_key(w, key);
+	json_number_text(w, text);
+}
+
+static void add_pressure_line(struct json_writer *w, const char *key, const struct cgroup_pressure *p)
+{
+	if (p->total_usec == CGROUP_NO_FIGURE)
+		return;
+	begin(w, key);
+	add_percent(w, "avg10", p->avg10);
+	add_percent(w, "avg60", p->avg60);
+	add_percent(w, "avg300", p->avg300);
+	member(w, "total", p->total_usec, 1);
+	json_end_object(w);
+}
+
+/* As runc 1.2 does, beside the figures of what was waited for; a kernel may count none. */
+static void add_pressure(struct json_writer *w, const struct cgroup_stats *s, enum cgroup_pressure_of of)
+{
+	if (s->some[of].total_usec == CGROUP_NO_FIGURE)
+		return;
+	begin(w, "psi");
+	add_pressure_line(w, "some", &s->some[of]);
+	add_pressure_line(w, "full", &s->full[of]);
+	json_end_object(w);
+}
+
 /* Times are microseconds in the kernel's files, nanoseconds here. */
 static void add_cpu(struct json_writer *w, const struct cgroup_stats *s)
 {
@@ -52,6 +87,7 @@ static void add_cpu(struct json_writer *w, const struct cgroup_stats *s)
 	member(w, "throttledPeriods", s->cpu_throttled, 1);
 	member(w, "throttledTime", s->cpu_throttled_usec, 1000);
 	json_end_object(w);
+	add_pressure(w, s, PRESSURE_CPU);
 	json_end_object(w);
 }
 
@@ -74,6 +110,7 @@ static void add_memory(struct json_writer *w, const struct cgroup_stats *s)
 	member(w, "file", s->memory_file, 1);
 	member(w, "kernel", s->memory_kernel, 1);
 	json_end_object(w);
+	add_pressure(w, s, PRESSURE_MEMORY);
 	json_end_object(w);
 }
 
@@ -108,6 +145,7 @@ static void add_stats(struct json_writer *w, const struct cgroup_stats *s)
 	begin(w, "blkio");
 	add_io(w, "ioServiceBytesRecursive", s->io_read_bytes, s->io_written_bytes);
 	add_io(w, "ioServicedRecursive", s->io_reads, s->io_writes);
+	add_pressure(w, s, PRESSURE_IO);
 	json_end_object(w);
 	json_end_object(w);
 }
