@@ -143,7 +143,7 @@ helpers: $(HELPERS)
 -include examples/rules.mk docs/rules.mk tests/rules.mk
 
 deps:
-	$(Q)./deps build check demo
+	$(Q)./deps build check demo vm
 deps-build:
 	$(Q)./deps build
 
@@ -174,6 +174,7 @@ help:
 	@echo 'Modes:     make MODE=asan|tsan|coverage|fuzz|undefended all'
 	@echo 'See it:    make demo             a registry, three services, one citizen'
 	@echo 'Tests:     make check lint       everything; make unit-tests builds the unit tests'
+	@echo '           make check-vm         what needs systemd, all of cgroup v2, two processors: in machines of its own'
 	@echo '           make fuzz SECONDS=60  all fuzzers'
 	@echo 'Figures:   make bench            side by side with the peers; make report: longest code'
 	@echo 'Install:   make install uninstall DESTDIR= PREFIX=$(PREFIX)'

@@ -42,3 +42,17 @@ $(API_DRIVER): $(O)/tests/api/driver.o $(O)/version.o $(patsubst %,$(O)/%.a,$(ca
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(call vendor,$(call pkgs,$(call layer,api)))
 unit-tests: $(API_DRIVER)
+
+# Test programs that run inside the machines of tests/vm: static, and compiled with what they share.
+VM_TESTS := $(patsubst tests/vm/%.c,build/helpers/vm-%,$(filter-out tests/vm/vm.c,$(wildcard tests/vm/*.c)))
+build/helpers/vm-%: tests/vm/%.c tests/vm/vm.c tests/vm/vm.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -I. $(WARN) $(WERROR) -static -o $@ $(filter %.c,$^)
+# All that the machines run: tests/vm/run.sh [-m MACHINE] [PATTERN] alone runs what is built.
+check-vm:
+	$(Q)./deps build vm
+	$(Q)$(MAKE) --no-print-directory $(jobs) all helpers $(VM_TESTS)
+	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=asan build/asan/bin/stube-runtime
+	$(Q)tests/vm/run.sh
+.PHONY: check-vm
