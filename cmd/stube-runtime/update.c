@@ -176,13 +176,12 @@ static err *update_cgroup(const struct cli_context *c, struct container *contain
 			  const struct oci_resources *resources)
 {
 	auto_cgroup struct cgroup cg = CGROUP_INIT;
-	bool rootless;
 
-	TRY(runtime_is_rootless(c, &rootless));
 	TRY(container_open_cgroup(container, &cg));
 	TRY(cgroup_set_limits(&cg, resources));
 	/* A list of rules replaces the one in force, in one step; without a list that one stays. */
-	return resources->devices.count ? devices_apply(cg.fd, resources, false, rootless) : NULL;
+	return resources->devices.count ? devices_apply(cg.fd, resources, false, runtime_is_rootless(c))
+					: NULL;
 }
 
 static err *update_run(const struct cli_context *c, int *ret_status)

@@ -20,13 +20,14 @@ done
 numbered=0
 failed=0
 one() { # MANAGER RUNTIME SECONDS FILE
-	local name="$4 ($1, $2)" tap=/tmp/tap status start=$SECONDS command
+	local name="$4 ($1, $2)" tap=/tmp/tap status start=$SECONDS base
+	local -a command
 	export MANAGER=$1 MACHINE=$machine RT_BIN=$here/build/$2/stube-runtime
 	case $4 in
 	*.bats) command=(bats --tap "$4") ;;
 	*.c)
-		command=${4##*/}
-		command=("build/helpers/vm-${command%.c}" "$RT_BIN" build/helpers "$machine" "$1")
+		base=${4##*/}
+		command=("build/helpers/vm-${base%.c}" "$RT_BIN" build/helpers "$machine" "$1")
 		;;
 	esac
 	timeout -k 10 "$3" "${command[@]}" 2> $tap.err < /dev/null | tee $tap | while IFS= read -r line; do
