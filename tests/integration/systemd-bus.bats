@@ -25,7 +25,7 @@ settings() {
 lab() { # SCRIPT
 	"$BUS" in "$LAB/lab" bash -euc "
 		TOP=$TOP
-		BATS_TEST_DIRNAME=$TOP/tests/cli
+		BATS_TEST_DIRNAME=$TOP/tests/cli BATS_FILE_TMPDIR=/tmp
 		RT_BIN=${RT_BIN:-$TOP/build/bin/stube-runtime}
 		. $TOP/tests/cli/helpers.bash
 		cd $TOP
