@@ -50,6 +50,12 @@ one() { # MANAGER RUNTIME SECONDS FILE
 	fi
 	! grep -q '^not ok' $tap || failed=1
 	[ "$failed" = 0 ] || tail -25 $tap.err | sed 's/^/# /'
+	# Whatever ran, the machine's own devices are as they were: the next test must not be the one that says so.
+	if [ "$(stat -c %F:%t:%T:%a /dev/null)" != 'character special file:1:3:666' ]; then
+		numbered=$((numbered + 1))
+		echo "not ok $numbered $name replaced /dev/null of the machine"
+		failed=1
+	fi
 	echo "# $name: $((SECONDS - start)) s"
 }
 

@@ -302,8 +302,8 @@ static void make_bundle(const char *helpers)
 		 "rm -rf /tmp/vm && mkdir -p %1$s/rootfs/bin %1$s/rootfs/tmp %1$s/rootfs/proc %1$s/rootfs/dev %1$s/rootfs/sys " ROOT
 		 " && cp %2$s/load /bin/busybox %1$s/rootfs/bin/ && ln -s busybox %1$s/rootfs/bin/sh",
 		 VM_BUNDLE, helpers);
-	if (vm_wait(spawn("/dev/null", (const char *[]){ "/bin/sh", "-c", command, NULL })) != 0) {
-		printf("Bail out! the bundle cannot be made\n");
+	if (vm_wait(spawn("/tmp/vm-bundle", (const char *[]){ "/bin/sh", "-c", command, NULL })) != 0) {
+		printf("Bail out! the bundle cannot be made: %s\n", vm_read("/tmp/vm-bundle"));
 		exit(1);
 	}
 }
