@@ -122,6 +122,12 @@ void child_reap(struct session *s)
 	}
 }
 
+static void memory_ready(struct session *s, struct source *source, uint32_t events UNUSED)
+{
+	if (!memory_watch_read(&s->memory))
+		monitor_loop_change(s, source, 0);
+}
+
 /* While it lives: from /proc by its pid. */
 void child_watch_memory(struct session *s)
 {
@@ -132,7 +138,11 @@ void child_watch_memory(struct session *s)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)s->pid);
 	IGNORE(file_read(AT_FDCWD, path, &text));
-	s->memory_events_fd = memory_events_open(memory_roots, text.data);
+	auto_close int dir = memory_cgroup_open(memory_roots, text.data);
+	if (dir < 0)
+		return;
+	memory_watch_open(&s->memory, dir);
+	monitor_loop_watch(s, &s->memory_source, s->memory.own, EPOLLPRI, memory_ready);
 }
 
 err *child_find(struct session *s)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
+#include "base/memory-watch.h"
 #include "base/str.h"
 #include "monitor/exit.h"
 #include "monitor/log.h"
@@ -54,8 +55,9 @@ struct session {
 	pid_t runtime_pid;
 	pid_t pid;
 	int pidfd;
-	int memory_events_fd; /* of the container's cgroup; -1: not known */
-	bool exited;          /* the process was reaped; record says how */
+	struct memory_watch memory; /* of the container's cgroup */
+	struct source memory_source;
+	bool exited; /* the process was reaped; record says how */
 	struct orphan orphans[ORPHANS_MAX];
 	size_t orphan_count;
 	struct exit_record record;

@@ -17,7 +17,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "monitor/memory.h"
 #include "monitor/session-internal.h"
 
 enum { DRAIN_NSEC = 500 * NSEC_PER_MSEC };
@@ -174,7 +173,7 @@ void act_unwanted(struct session *s)
 void act_exited(struct session *s)
 {
 	release(s);
-	s->record.oom = memory_events_killed(s->memory_events_fd);
+	s->record.oom = memory_watch_kills(&s->memory, s->record.signal == SIGKILL) > 0;
 	monitor_loop_timer(s, DRAIN_NSEC);
 }
 
@@ -358,7 +357,7 @@ static void close_all(struct session *s)
 	monitor_log_free(s->log);
 	str_done(&s->input_buffer);
 	str_done(&s->failure);
-	fd_clear(&s->memory_events_fd);
+	memory_watch_done(&s->memory);
 	fd_clear(&s->keep_fd);
 	fd_clear(&s->dir_fd);
 	fd_clear(&s->epoll_fd);
@@ -369,10 +368,20 @@ err *monitor_session(const struct monitor_options *options)
 	static struct session s; /* large; one a process */
 
 	s = (struct session){
-		.options = options, .dir_fd = -1, .keep_fd = -1, .epoll_fd = -1, .pidfd = -1,
-		.memory_events_fd = -1,
-		.signals.fd = -1, .listener.fd = -1, .timer.fd = -1, .console_listener.fd = -1,
-		.container.fd = -1, .streams = { { .fd = -1 }, { .fd = -1 } }, .input.fd = -1,
+		.options = options,
+		.dir_fd = -1,
+		.keep_fd = -1,
+		.epoll_fd = -1,
+		.pidfd = -1,
+		.memory = MEMORY_WATCH_INIT,
+		.memory_source.fd = -1,
+		.signals.fd = -1,
+		.listener.fd = -1,
+		.timer.fd = -1,
+		.console_listener.fd = -1,
+		.container.fd = -1,
+		.streams = { { .fd = -1 }, { .fd = -1 } },
+		.input.fd = -1,
 	};
 	str_init(&s.input_buffer, MONITOR_INPUT_WINDOW + 1);
 	str_init(&s.failure, 64 * 1024);

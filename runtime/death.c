@@ -6,35 +6,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "runtime/cgroup.h"
-
 /* Its socket is closed before the kernel lets others see that it ended. */
 enum { END_TIMEOUT_MS = 5000 };
 
-static bool ran_out_of_memory(int cgroup_fd)
+err *death_error(int signal, struct memory_watch *memory)
 {
-	struct cgroup_stats stats;
-	struct cgroup cg = CGROUP_INIT;
-
-	if (cgroup_fd < 0)
-		return false;
-	cg.fd = cgroup_fd;
-	err *e = cgroup_read_stats(&cg, &stats);
-	bool found = !e && stats.oom_kills != CGROUP_NO_FIGURE && stats.oom_kills > 0;
-	err_free(e);
-	return found;
-}
-
-err *death_error(int signal, int cgroup_fd)
-{
-	if (signal == SIGKILL && ran_out_of_memory(cgroup_fd))
+	if (signal == SIGKILL && memory && memory_watch_kills(memory, true) > 0)
 		return err_hint(err_new(ENOMEM, "the process inside was killed: out of memory "
 						"(linux.resources.memory.limit)"),
 				"Raise linux.resources.memory.limit.");
 	return err_new(EPIPE, "the process inside was killed by signal %d (%s)", signal, strsignal(signal));
 }
 
-err *death_explain(err *e, pid_t pid, int pidfd, int cgroup_fd)
+err *death_explain(err *e, pid_t pid, int pidfd, struct memory_watch *memory)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	siginfo_t info = { 0 };
@@ -53,6 +37,6 @@ err *death_explain(err *e, pid_t pid, int pidfd, int cgroup_fd)
 		level = level->cause;
 	/* The last level is the one that knew only that the connection ended. */
 	err_free(level->cause);
-	level->cause = death_error(info.si_status, cgroup_fd);
+	level->cause = death_error(info.si_status, memory);
 	return level == e ? e : err_with_code(e, level->cause->code);
 }

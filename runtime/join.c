@@ -241,7 +241,7 @@ err *join_container(struct arena *arena, const struct join_request *r, struct st
 	s->request = &r->base;
 	err *e = join(&j);
 	/* The cgroup has seen other kills than this one. */
-	e = death_explain(e, s->pid, s->pidfd, -1);
+	e = death_explain(e, s->pid, s->pidfd, NULL);
 	if (e)
 		start_kill(s);
 	fd_close(j.saved_pidfd);

@@ -138,6 +138,8 @@ err *scope_make(struct start *s)
 	/* From here on a killed create leaves a record that tells which run of which unit to end. */
 	record->cgroup = s->cgroup.path;
 	TRY(container_save(&s->container));
+	/* Whatever dies in it from now on may take the directory with it. */
+	(void)start_memory(s);
 	TRY(cgroup_write_limits(&s->cgroup, &limits, true));
 	TRY(make_subgroup(s));
 	return make_room(s);

@@ -34,6 +34,7 @@ void start_done(struct start *s)
 	plan_builder_done(&s->plan);
 	namespaces_done(&s->namespaces);
 	net_devices_done(&s->net_devices);
+	memory_watch_done(&s->memory);
 	cgroup_done(&s->cgroup);
 	cgroup_root_done(&s->hierarchy);
 	container_done(&s->container);
@@ -427,9 +428,18 @@ void start_undo(struct start *s)
 		IGNORE(container_remove(&s->container));
 }
 
-static err *explain(const struct start *s, err *e)
+struct memory_watch *start_memory(struct start *s)
 {
-	return death_explain(e, s->pid, s->pidfd, s->cgroup.made || s->cgroup.unit ? s->cgroup.fd : -1);
+	if (s->cgroup.made == 0 && !s->cgroup.unit)
+		return NULL;
+	if (s->memory.own < 0)
+		memory_watch_open(&s->memory, s->cgroup.fd);
+	return &s->memory;
+}
+
+static err *explain(struct start *s, err *e)
+{
+	return e ? death_explain(e, s->pid, s->pidfd, start_memory(s)) : NULL;
 }
 
 err *start_create(struct arena *arena, const struct start_request *r, struct start *s)

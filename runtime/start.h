@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/memory-watch.h"
 #include "base/strv.h"
 #include "oci/config.h"
 #include "runtime/cgroup.h"
@@ -65,6 +66,7 @@ struct start {
 	pid_t sender;  /* of the last message, while a fork is expected */
 	int pidfd;
 	bool made_cgroup;
+	struct memory_watch memory; /* of its cgroup: start_memory() */
 	/* The systemd manager's (scope.h): */
 	struct unit_id unit;
 	const char *slice;
@@ -79,7 +81,8 @@ struct start {
 		.container = CONTAINER_INIT, .hierarchy = { .fd = -1 }, .cgroup = CGROUP_INIT,       \
 		.namespaces = NAMESPACES_INIT, .net_devices = NET_DEVICES_INIT, .proc_fd = -1,       \
 		.image_fd = -1, .sock = -1, .child_sock = -1, .lock_fd = -1, .pid = -1, .pidfd = -1, \
-		.keeper = UNIT_KEEPER_INIT, .subgroup_fd = -1, .notify = NOTIFY_INIT                 \
+		.memory = MEMORY_WATCH_INIT, .keeper = UNIT_KEEPER_INIT, .subgroup_fd = -1,          \
+		.notify = NOTIFY_INIT                                                                \
 	}
 void start_done(struct start *s);
 DEFINE_CLEANUP_OF(struct start, start_done)
@@ -109,6 +112,10 @@ err *start_record(struct start *s) MUST_CHECK;
 
 /* The cgroup that the container's processes enter: its own, or the one below; -1: none. */
 int start_cgroup_fd(const struct start *s);
+
+/* The kills for lack of memory in the cgroup that was made for it; NULL: there is none, or others use it as
+ * well. */
+struct memory_watch *start_memory(struct start *s);
 
 /* Take back what start_prepare() made, and end s->pid. */
 void start_undo(struct start *s);

@@ -17,7 +17,8 @@
 struct relay {
 	pid_t pid;
 	int master;
-	const struct supervise_watch *watch; /* or NULL */
+	struct supervise_watch *watches;
+	size_t watch_count;
 	bool stdin_open, raw;
 	struct termios saved;
 	char pending[4096]; /* typed, not yet taken by the container */
@@ -141,14 +142,15 @@ static void push_input(struct relay *r)
 
 static err *turn(struct relay *r, int signals)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[3 + SUPERVISE_WATCHES] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = r->master, .events = (short)(POLLIN | (r->pending_len ? POLLOUT : 0)) },
 		{ .fd = r->master >= 0 && r->stdin_open && !r->pending_len ? 0 : -1, .events = POLLIN },
-		{ .fd = r->watch ? r->watch->fd : -1, .events = POLLIN },
 	};
 
-	if (poll(p, 4, -1) < 0)
+	for (size_t i = 0; i < r->watch_count; i++)
+		p[3 + i] = (struct pollfd){ .fd = r->watches[i].fd, .events = r->watches[i].events };
+	if (poll(p, 3 + r->watch_count, -1) < 0)
 		return errno == EINTR ? NULL : err_errno("poll");
 	if (p[1].revents & POLLOUT)
 		push_input(r);
@@ -156,14 +158,17 @@ static err *turn(struct relay *r, int signals)
 		r->master = -1;
 	if (p[2].revents)
 		copy_input(r);
-	if (p[3].revents)
-		r->watch->readable(r->watch->data);
+	for (size_t i = 0; i < r->watch_count; i++)
+		if (p[3 + i].revents && !r->watches[i].ready(r->watches[i].data))
+			r->watches[i].fd = -1;
 	return p[0].revents ? take_signal(r, signals) : NULL;
 }
 
-err *supervise(pid_t pid, int master, const struct supervise_watch *watch, int *ret_status)
+err *supervise(pid_t pid, int master, struct supervise_watch *watches, size_t count, int *ret_status)
 {
-	struct relay r = { .pid = pid, .master = master, .watch = watch, .stdin_open = true };
+	struct relay r = {
+		.pid = pid, .master = master, .watches = watches, .watch_count = count, .stdin_open = true
+	};
 	sigset_t all;
 	err *e = NULL;
 

@@ -1,13 +1,11 @@
 /* cmd/stube-runtime/events.c: the command events. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/memory-watch.h"
 #include "cmd/stube-runtime/runtime.h"
 
 struct events_args {
@@ -21,8 +19,9 @@ enum { LINE_MAX_BYTES = 64 * 1024 };
 struct watch {
 	const char *id;
 	struct cgroup cgroup;
-	int pidfd, inotify;
-	uint64_t oom_kills;
+	struct memory_watch memory;
+	int pidfd;
+	uint64_t told; /* kills */
 };
 
 /* ---- one line of JSON an event, with the members of runc's ---- */
@@ -176,36 +175,11 @@ static err *print_stats(struct watch *w)
 	return print_event(w->id, "stats", &stats);
 }
 
-/* memory.events changed: an event for each kill that is new. */
-static err *print_ooms(struct watch *w)
+/* An event for each kill that is new. */
+static err *print_ooms(struct watch *w, uint64_t kills)
 {
-	struct cgroup_stats stats;
-	char drained[4096];
-
-	if (read(w->inotify, drained, sizeof drained) < 0 && errno != EAGAIN)
-		return err_errno("read inotify");
-	TRY(cgroup_read_stats(&w->cgroup, &stats));
-	if (stats.oom_kills == CGROUP_NO_FIGURE)
-		return NULL;
-	for (; w->oom_kills < stats.oom_kills; w->oom_kills++)
+	for (; w->told < kills; w->told++)
 		TRY(print_event(w->id, "oom", NULL));
-	return NULL;
-}
-
-static err *watch_memory(struct watch *w)
-{
-	struct cgroup_stats stats;
-	char path[64];
-
-	w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (w->inotify < 0)
-		return err_errno("create inotify");
-	snprintf(path, sizeof path, "/proc/self/fd/%d/memory.events", w->cgroup.fd);
-	/* Without the controller there is no such file, and nothing to be told. */
-	if (inotify_add_watch(w->inotify, path, IN_MODIFY) < 0 && errno != ENOENT)
-		return err_errno("watch memory.events");
-	TRY(cgroup_read_stats(&w->cgroup, &stats));
-	w->oom_kills = stats.oom_kills == CGROUP_NO_FIGURE ? 0 : stats.oom_kills;
 	return NULL;
 }
 
@@ -220,18 +194,23 @@ static err *watch_until_end(struct watch *w, int64_t interval)
 {
 	int64_t next = clock_monotonic() + interval;
 
-	TRY(watch_memory(w));
+	memory_watch_open(&w->memory, w->cgroup.fd);
+	w->told = w->memory.own_kills;
+	bool there = true;
 	for (;;) {
 		struct pollfd fds[2] = {
 			{ .fd = w->pidfd, .events = POLLIN },
-			{ .fd = w->inotify, .events = POLLIN },
+			{ .fd = there ? w->memory.own : -1, .events = POLLPRI },
 		};
 		if (poll(fds, 2, milliseconds_until(next)) < 0 && errno != EINTR)
 			return err_errno("poll");
-		if (fds[1].revents)
-			TRY(print_ooms(w));
+		/* How it ended, its parent knows alone. */
 		if (fds[0].revents)
-			return NULL;
+			return print_ooms(w, memory_watch_kills(&w->memory, true));
+		if (fds[1].revents) {
+			there = memory_watch_read(&w->memory);
+			TRY(print_ooms(w, w->memory.own_kills));
+		}
 		if (clock_monotonic() >= next) {
 			TRY(print_stats(w));
 			next = clock_monotonic() + interval;
@@ -243,7 +222,7 @@ static void watch_done(struct watch *w)
 {
 	cgroup_done(&w->cgroup);
 	fd_clear(&w->pidfd);
-	fd_clear(&w->inotify);
+	memory_watch_done(&w->memory);
 }
 DEFINE_CLEANUP_OF(struct watch, watch_done)
 
@@ -252,8 +231,12 @@ static err *events_run(const struct cli_context *c, int *ret_status)
 	const struct events_args *a = c->args;
 	auto_arena struct arena *arena = NULL;
 	auto_container struct container container = CONTAINER_INIT;
-	CLEANUP(watch_done) struct watch w = {
-		.id = c->operands[0], .cgroup = CGROUP_INIT, .pidfd = -1, .inotify = -1,
+	CLEANUP(watch_done)
+	struct watch w = {
+		.id = c->operands[0],
+		.cgroup = CGROUP_INIT,
+		.memory = MEMORY_WATCH_INIT,
+		.pidfd = -1,
 	};
 	enum state_status status;
 

@@ -244,7 +244,7 @@ static err *execute(struct arena *arena, struct join_request *r, const struct ex
 	interrupt_close();
 	if (ours >= 0)
 		TRY(receive_terminal(ours, &master));
-	return supervise(s.pid, master, NULL, ret_status);
+	return supervise(s.pid, master, NULL, 0, ret_status);
 }
 
 static err *exec_run(const struct cli_context *c, int *ret_status)

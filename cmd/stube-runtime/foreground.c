@@ -1,6 +1,7 @@
 /* cmd/stube-runtime/foreground.c: what run and restore do alike while they wait for their container. */
 #include "cmd/stube-runtime/foreground.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -32,18 +33,27 @@ err *foreground_begin(const struct start_args *a, struct start_request *r, struc
 	return supervise_block_signals();
 }
 
-static void relay_notify(void *data)
+static bool relay_notify(void *data)
 {
 	err *e = notify_relay(data);
 
 	if (e)
 		log_err(e);
 	err_free(e);
+	return true;
+}
+
+static bool read_memory(void *data)
+{
+	return memory_watch_read(data);
 }
 
 static err *watch(struct start *s, struct foreground *f, int *ret_status)
 {
-	struct supervise_watch notify = { .fd = s->notify.sock, .readable = relay_notify, .data = &s->notify };
+	struct supervise_watch watches[] = {
+		{ .fd = s->notify.sock, .events = POLLIN, .ready = relay_notify, .data = &s->notify },
+		{ .fd = s->memory.own, .events = POLLPRI, .ready = read_memory, .data = &s->memory },
+	};
 	auto_close int master = -1;
 
 	/* Only the container holds it now: its end is seen. */
@@ -53,16 +63,15 @@ static err *watch(struct start *s, struct foreground *f, int *ret_status)
 	/* Others may want to look at, signal or enter the container now. */
 	container_done(&s->container);
 	s->container = (struct container)CONTAINER_INIT;
-	return supervise(s->pid, master, &notify, ret_status);
+	return supervise(s->pid, master, watches, ARRAY_LEN(watches), ret_status);
 }
 
-/* A status of 137 does not tell the kernel's kill for memory from somebody's signal. A cgroup that others use as well
- * may have had its kills elsewhere; systemd may have removed that of a scope by now, and its figures with it. */
-static void say_out_of_memory(const struct start *s, int status)
+/* A status of 137 does not tell the kernel's kill for memory from somebody's signal. */
+static void say_out_of_memory(struct start *s, int status)
 {
-	if (status != 128 + SIGKILL || !(s->cgroup.made || s->cgroup.unit))
+	if (status != 128 + SIGKILL)
 		return;
-	err *e = runtime_named(death_error(SIGKILL, s->cgroup.fd), s->request->id);
+	err *e = runtime_named(death_error(SIGKILL, start_memory(s)), s->request->id);
 	if (e->code == ENOMEM)
 		log_err(e);
 	err_free(e);

@@ -1,4 +1,4 @@
-/* tests/unit/monitor/memory_test.c: whether the kernel killed for want of memory, from a tree of plain files. */
+/* tests/unit/monitor/memory_test.c: the cgroup of a process, in a tree of plain files. */
 #include "monitor/memory.h"
 
 #include <fcntl.h>
@@ -53,56 +53,18 @@ static void test_the_count_is_found_by_the_processs_own_cgroup(void **state)
 	(void)state;
 	write_events(second, "oom_kill 1\n");
 	for (size_t i = 0; i < ARRAY_LEN(nowhere); i++)
-		assert_int_equal(memory_events_open(roots, nowhere[i]), -1);
+		assert_int_equal(memory_cgroup_open(roots, nowhere[i]), -1);
 	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
-		auto_close int fd = memory_events_open(roots, here[i]);
+		auto_close int fd = memory_cgroup_open(roots, here[i]);
 		assert_true(fd >= 0);
-		assert_true(memory_events_killed(fd));
+		assert_int_equal(faccessat(fd, "memory.events", R_OK, 0), 0);
 	}
-}
-
-static void test_a_kill_of_any_process_in_it_counts_and_nothing_else(void **state)
-{
-	static const struct {
-		const char *text;
-		bool killed;
-	} rows[] = {
-		{ "low 0\nhigh 0\nmax 12\noom 3\noom_kill 0\noom_group_kill 0\n", false },
-		{ "low 0\nhigh 0\nmax 12\noom 3\noom_kill 1\noom_group_kill 1\n", true },
-		{ "oom_group_kill 1\noom_kill 20\n", true },
-		/* 6.1 counts the group once, and its processes before. */
-		{ "oom 1\noom_kill 0\noom_group_kill 7\n", false },
-		{ "not_oom_kill 5\n", false },
-		{ "", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		write_events(second, rows[i].text);
-		auto_close int fd = memory_events_open(roots, "0::/a/b\n");
-		if (memory_events_killed(fd) != rows[i].killed)
-			fail_msg("%s", rows[i].text);
-	}
-	assert_false(memory_events_killed(-1));
-}
-
-static void test_it_is_asked_through_the_descriptor_after_the_name_is_gone(void **state)
-{
-	(void)state;
-	write_events(second, "oom_kill 0\n");
-	auto_close int fd = memory_events_open(roots, "0::/a/b\n");
-	write_events(second, "oom_kill 2\n");
-	auto_close int tmp = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_ok(path_remove_all(tmp, "unified"));
-	assert_true(memory_events_killed(fd));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_the_count_is_found_by_the_processs_own_cgroup, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_kill_of_any_process_in_it_counts_and_nothing_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_it_is_asked_through_the_descriptor_after_the_name_is_gone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

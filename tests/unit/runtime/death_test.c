@@ -59,9 +59,12 @@ static void test_a_kill_for_memory_is_told_from_another(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char dir[32];
 		auto_close int fd = fake_cgroup(dir, rows[i].events);
-		auto_err err *e = death_error(rows[i].signal, fd);
+		struct memory_watch memory = MEMORY_WATCH_INIT;
+		memory_watch_open(&memory, fd);
+		auto_err err *e = death_error(rows[i].signal, &memory);
 
 		assert_words(e, rows[i].code, rows[i].words);
+		memory_watch_done(&memory);
 		fake_done(dir);
 	}
 }
@@ -93,13 +96,13 @@ static void test_the_signal_stands_where_the_walk_broke_off(void **state)
 	pid_t killed = child(SIGTERM, &killed_fd), ended = child(0, &ended_fd);
 
 	(void)state;
-	auto_err err *e = death_explain(broken(), killed, killed_fd, -1);
+	auto_err err *e = death_explain(broken(), killed, killed_fd, NULL);
 	assert_words(e, EPIPE, "mounts: the process inside was killed by signal 15 (Terminated)");
-	auto_err err *f = death_explain(broken(), ended, ended_fd, -1);
+	auto_err err *f = death_explain(broken(), ended, ended_fd, NULL);
 	assert_words(f, EPIPE, "mounts: the other side ended unexpectedly");
-	auto_err err *g = death_explain(err_new(EINVAL, "other"), killed, killed_fd, -1);
+	auto_err err *g = death_explain(err_new(EINVAL, "other"), killed, killed_fd, NULL);
 	assert_words(g, EINVAL, "other");
-	assert_null(death_explain(NULL, killed, killed_fd, -1));
+	assert_null(death_explain(NULL, killed, killed_fd, NULL));
 	/* Whoever waits for it next still can. */
 	assert_int_equal(waitpid(killed, NULL, 0), killed);
 	assert_int_equal(waitpid(ended, NULL, 0), ended);
