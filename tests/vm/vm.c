@@ -59,18 +59,34 @@ static void write_file(const char *path, const char *text)
 
 enum { WORDS_MAX = 32 };
 
+/* Errors have a file of their own beside it: two writers of one would mix their lines. */
+static const char *errors_of(const char *file)
+{
+	static char path[64];
+
+	snprintf(path, sizeof path, "%s.err", file);
+	return path;
+}
+
+static void redirect(const char *file, int to)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+
+	dup2(fd, to);
+	close(fd);
+}
+
 static pid_t spawn(const char *file, const char **words)
 {
 	fflush(stdout);
 	/* A container in the background may still write to the one before. */
 	unlink(file);
+	unlink(errors_of(file));
 	pid_t pid = fork();
 	if (pid)
 		return pid;
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	dup2(fd, 1);
-	dup2(fd, 2);
-	close(fd);
+	redirect(file, 1);
+	redirect(errors_of(file), 2);
 	execv(words[0], (char **)words);
 	_exit(127);
 }
@@ -119,13 +135,19 @@ int vm_rt(const char *word, ...)
 	gather(words, word, rest);
 	va_end(rest);
 	int status = vm_wait(spawn(OUT, words));
-	read_into(OUT, vm_output, sizeof vm_output);
+	vm_said(OUT);
 	return status;
 }
 
 const char *vm_said(const char *file)
 {
 	read_into(file, vm_output, sizeof vm_output);
+	size_t len = strlen(vm_output);
+	read_into(errors_of(file), vm_output + len + 1, sizeof vm_output - len - 1);
+	if (len && vm_output[len + 1])
+		vm_output[len] = '\n';
+	else if (!len)
+		memmove(vm_output, vm_output + 1, strlen(vm_output + 1) + 1);
 	return vm_output;
 }
 

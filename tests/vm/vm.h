@@ -24,7 +24,7 @@ extern bool vm_smp;     /* the machine has two processors */
 /* config.json: process.args as JSON strings, linux.resources as JSON, more members of "linux" (", "devices": [...]"). */
 void vm_config(const char *resources, const char *args, const char *more);
 
-/* Run the runtime to its end: exit status. What it and the container print is vm_output. */
+/* Run the runtime to its end: exit status. What it and the container print is vm_output: all of stdout, then all of stderr. */
 int vm_rt(const char *word, ...) __attribute__((sentinel));
 #define VM_RT(...) vm_rt(__VA_ARGS__, NULL)
 extern char vm_output[1 << 20];
