@@ -46,7 +46,9 @@ static const struct type t_env = ARRAY_OF(t_env_entry);
 
 static const struct type t_umask = UINT_RANGE("number", uint32_t, 0, 0777);
 static const struct type opt_umask = OPTIONAL(t_umask);
-static const struct type t_gids = ARRAY_OF(t_u32);
+/* setresuid(2) and its like read the highest number as "leave it": the process would stay root. */
+static const struct type t_id = UINT_RANGE("number", uint32_t, 0, UINT32_MAX - 1);
+static const struct type t_gids = ARRAY_OF(t_id);
 static const struct type t_oom_score = INT_RANGE("number", int32_t, -1000, 1000);
 static const struct type opt_oom_score = OPTIONAL(t_oom_score);
 static const struct type t_nice = INT_RANGE("number", int32_t, -20, 19);
@@ -72,8 +74,8 @@ static const struct type t_console_size = OBJECT("console size", struct oci_cons
 static const struct type opt_console_size = OPTIONAL(t_console_size);
 
 static const struct field user_fields[] = {
-	FIELD(struct oci_user, "uid",            uid,             t_u32,     REQUIRED, NULL),
-	FIELD(struct oci_user, "gid",            gid,             t_u32,     REQUIRED, NULL),
+	FIELD(struct oci_user, "uid",            uid,             t_id,      REQUIRED, NULL),
+	FIELD(struct oci_user, "gid",            gid,             t_id,      REQUIRED, NULL),
 	FIELD(struct oci_user, "umask",          umask,           opt_umask, 0,        NULL),
 	FIELD(struct oci_user, "additionalGids", additional_gids, t_gids,    0,        NULL),
 	KNOWN("username", IGNORED), /* of Windows */

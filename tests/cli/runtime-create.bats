@@ -176,6 +176,18 @@ running() {
 	done
 }
 
+@test "the highest number is no user: the kernel reads it as leave me root" {
+	rt_bundle b "$(rt_args id -u) | .process.user.uid = 4294967295"
+	run rt run -b "$T/b" "$ID"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"process.user.uid: 4294967295 is not a whole number from 0 to 4294967294"* ]]
+	running
+	echo '{"user": {"uid": 1, "gid": 4294967295}, "args": ["id", "-u"], "cwd": "/"}' > "$T/p.json"
+	run rt exec -p "$T/p.json" "$ID"
+	[ "$status" -eq 255 ]
+	[[ "$output" == *"user.gid: 4294967295 is not a whole number from 0 to 4294967294"* ]]
+}
+
 @test "hooks run in their order and namespaces, with the state on stdin" {
 	mkdir -p "$T/h"
 	for kind in prestart createRuntime createContainer poststart poststop; do
