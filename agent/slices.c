@@ -185,7 +185,7 @@ static err *open_all(int root_fd, bool make, int *ret_fd)
 
 	if (make)
 		enable(root_fd);
-	TRY(open_dir(root_fd, SLICES_ROOT + 1, make, &fd));
+	TRY(open_dir(root_fd, &SLICES_ROOT[1], make, &fd));
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return err_errno("lock '" SLICES_ROOT "'");
