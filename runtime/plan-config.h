@@ -37,6 +37,10 @@ err *plan_linux(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;
 err *plan_process(struct plan_builder *b, const struct plan_source *s, const struct oci_process *process,
 		  bool exec) MUST_CHECK;
 
+/* The environment with each name once, as in runc and crun: the last value counts, where the first one stood
+ * (getenv(3) would find the first, a shell the last). The texts stay the caller's. */
+err *plan_env_unique(struct arena *arena, const struct strings *env, struct strings *ret) MUST_CHECK;
+
 /* The annotation org.stube.landlock, for exec too. A right that this kernel lacks is ENOTSUP, or a warning
  * when the document says bestEffort. Errors name "annotations.org.stube.landlock". */
 err *plan_landlock(struct plan_builder *b, const struct plan_source *s) MUST_CHECK;

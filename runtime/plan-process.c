@@ -46,19 +46,22 @@ err *plan_parse_list(struct arena *arena, const char *text, uint64_t **ret, size
 }
 
 /* LISTEN_FDS counts for the program inside (sd_listen_fds(3)); its pid there is 1 in a new namespace. */
-static err *plan_env(struct plan_builder *b, const struct oci_process *p, bool exec)
+static err *plan_env(struct plan_builder *b, const struct plan_source *s, const struct oci_process *p,
+		     bool exec)
 {
 	auto_strv struct strv env = STRV_INIT(1 << 20);
+	struct strings own;
 	/* An exec is never process 1, and its caller's activation is not meant for it. */
 	const char *listen = exec ? NULL : getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
 	uint64_t count;
 
+	TRY(plan_env_unique(s->arena, &p->env, &own));
 	if (!listen || !str_to_u64(listen, &count) || count == 0) {
-		b->plan.process.env = plan_add_texts(b, p->env.items, p->env.count);
+		b->plan.process.env = plan_add_texts(b, own.items, own.count);
 		return NULL;
 	}
-	for (size_t i = 0; i < p->env.count; i++)
-		strv_add(&env, p->env.items[i]);
+	for (size_t i = 0; i < own.count; i++)
+		strv_add(&env, own.items[i]);
 	strv_set(&env, "LISTEN_FDS", listen);
 	if (names)
 		strv_set(&env, "LISTEN_FDNAMES", names);
@@ -227,7 +230,7 @@ err *plan_process(struct plan_builder *b, const struct plan_source *s, const str
 	const char *keep = string_map_get(&s->config->annotations, ANNOTATION_KEEP_GROUPS);
 
 	out->args = plan_add_texts(b, p->args.items, p->args.count);
-	TRY(plan_env(b, p, exec));
+	TRY(plan_env(b, s, p, exec));
 	out->cwd = plan_add_text(b, p->cwd ? p->cwd : "/");
 	out->uid = p->user.uid;
 	out->gid = p->user.gid;

@@ -179,6 +179,11 @@ go() {
 	[[ "$output" != *leak* ]]
 }
 
+@test "a name that the environment has twice has its last value" {
+	go "$(rt_args env) | .process.env = [\"PATH=/bin\", \"A=1\", \"AB=3\", \"A=2\", \"AB=\"]"
+	[ "$output" = $'PATH=/bin\nA=2\nAB=\nHOME=/root' ]
+}
+
 @test "the program inherits stdio and nothing else" {
 	rt_bundle b "$(rt_sh 'ls /proc/self/fd')"
 	exec 7< /etc/passwd
