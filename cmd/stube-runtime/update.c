@@ -126,10 +126,9 @@ static err *read_resources(struct arena *arena, const struct update_args *a, str
 	/* As in runc: callers pass both. */
 	if (a->resources && any)
 		log_warning("options for single limits have no effect beside --resources", NULL);
-	if (!a->resources && !any && (a->l3_cache || a->mem_bandwidth))
-		return NULL;
+	/* Nothing to set in the cgroup, perhaps nothing at all, is no error, as in runc and crun. */
 	if (!a->resources && !any)
-		return err_new(EINVAL, "nothing to update: give --resources or at least one limit");
+		return NULL;
 	if (!a->resources)
 		return oci_resources_decode(arena, "options", text.data, text.len, warnings, ret);
 	str_clear(&text);

@@ -48,8 +48,10 @@ need_controller() {
 	[[ "$status" -eq 1 && "$output" == *"cpu.cpus: "* ]]
 	run rt update -r - "$ID" <<< '{"pids": {"limit": "many"}}'
 	[[ "$status" -eq 1 && "$output" == *"pids.limit: expected "* ]]
-	run rt update "$ID"
-	[[ "$status" -eq 1 && "$output" == *"nothing to update"* ]]
+	# As with runc and crun, nothing to set is no error, but without a container it is.
+	rt update "$ID"
+	run rt update nobody
+	[[ "$status" -eq 1 && "$output" == *"container 'nobody' does not exist"* ]]
 	# As with runc, a document wins.
 	run rt update -r - --memory 1g "$ID" <<< '{}'
 	[[ "$status" -eq 0 && "$output" == *"options for single limits have no effect beside --resources"* ]]
