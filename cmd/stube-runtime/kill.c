@@ -59,6 +59,18 @@ static err *kill_all(struct container *c, int signal)
 	return signal == SIGKILL ? cgroup_kill(&cg) : cgroup_signal(&cg, signal);
 }
 
+/* Nobody left to signal is what "all" asked for: runc and crun succeed, and their callers end stopped
+ * containers so. */
+static err *kill_any(struct container *c, int signal)
+{
+	err *e = kill_all(c, signal);
+
+	if (!e || e->code != ESRCH)
+		return e;
+	err_free(e);
+	return NULL;
+}
+
 static err *kill_one(void *data, const char *root, const char *id)
 {
 	const struct kill_request *r = data;
@@ -68,7 +80,7 @@ static err *kill_one(void *data, const char *root, const char *id)
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
 	/* Without the lock: what hangs must be killable while another command waits for it. */
 	TRY(container_open(arena, root, id, CONTAINER_READ, &c));
-	return runtime_named(r->args->all ? kill_all(&c, r->signal) : kill_init(&c, r->signal), id);
+	return runtime_named(r->args->all ? kill_any(&c, r->signal) : kill_init(&c, r->signal), id);
 }
 
 static err *kill_run(const struct cli_context *c, int *ret_status)

@@ -31,9 +31,7 @@ stopped() { # ID
 	stopped "$ID"
 	# Another --root, as another engine has: its records are not known here.
 	"$RT_BIN" --root "$T/other" create -b "$T/b" --pid-file "$T/pid" "$ID" > /dev/null 2>&1
-	run rt kill --all "$ID" KILL
-	[ "$status" -eq 1 ]
-	[[ "$output" == *"container not running"* ]]
+	rt kill --all "$ID" KILL
 	run rt delete --force "$ID"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"it still has processes"* ]]
@@ -48,9 +46,7 @@ stopped() { # ID
 	rt create -b "$T/b" "$ID" > /dev/null 2>&1
 	stopped "$ID"
 	"$RT_BIN" --root "$T/other" create -b "$T/b" --pid-file "$T/pid" "$ID" > /dev/null 2>&1
-	run rt kill --all "$ID" KILL
-	[ "$status" -eq 1 ]
-	[[ "$output" == *"container not running"* ]]
+	rt kill --all "$ID" KILL
 	run rt delete --force "$ID"
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"it still has processes"* ]]

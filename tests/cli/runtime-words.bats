@@ -82,7 +82,7 @@ stopped() {
 	stopped
 	fails 1 "$SHIM_GONE" kill "$ID" TERM
 	fails 1 "$CRIO_GONE" kill "$ID" KILL
-	fails 1 "$CRIO_GONE" kill --all "$ID" KILL
+	rt kill --all "$ID" KILL
 	fails 1 'container not running' pause "$ID"
 	fails 1 'container not paused' resume "$ID"
 	fails 1 'container not running' events --stats "$ID"
