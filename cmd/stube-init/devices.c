@@ -1,6 +1,7 @@
 /* cmd/stube-init/devices.c: device nodes and links in the container's /dev. */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -20,6 +21,31 @@ static bool same_node(const struct stat *st, const struct plan_device *d)
 static err *clear_name(int parent, const char *name)
 {
 	return unlinkat(parent, name, 0) < 0 && errno != ENOENT ? err_errno("replace") : NULL;
+}
+
+/* Of `mounts` in config.json: nobody else mounts in this namespace. Podman binds the host's devices so, without
+ * rights of its own; what is mounted on a name of /dev stays, as with runc and crun. */
+static bool is_mounted(int parent, const char *name)
+{
+	/* As struct statx of <linux/stat.h>, which musl hides; MOUNT_ROOT since Linux 5.8. */
+	enum { NO_AUTOMOUNT = 0x800, MOUNT_ROOT = 0x2000 };
+	struct {
+		uint32_t mask, block_size;
+		uint64_t attributes, rest[30];
+	} st;
+
+	_Static_assert(sizeof st == 256, "struct statx");
+	return syscall(SYS_statx, parent, name, AT_SYMLINK_NOFOLLOW | NO_AUTOMOUNT, 0, &st) == 0 &&
+	       (st.attributes & MOUNT_ROOT);
+}
+
+/* Ends the error of an attempt to replace what is mounted there. */
+static err *leave_mounted(err *e, int parent, const char *name)
+{
+	if (!e || e->code != EBUSY || !is_mounted(parent, name))
+		return e;
+	err_free(e);
+	return NULL;
 }
 
 /* EPERM is returned as it is: the caller may bind instead. */
@@ -82,19 +108,25 @@ static err *open_parent(struct init *init, struct parent *p, const char *path, c
 	return path_make_parent(init->root, path, 0755, &p->fd, ret_name);
 }
 
+static err *make_or_bind(const struct init *init, int parent, const char *name, const char *path,
+			 const struct plan_device *d)
+{
+	if (!(init->plan->flags & PLAN_BIND_DEVICES)) {
+		err *e = make_node(parent, name, d);
+		if (!e || e->code != EPERM)
+			return e;
+		err_free(e);
+	}
+	return bind_node(parent, name, path, d);
+}
+
 static err *make_device(struct init *init, const struct plan_device *d, struct parent *parent)
 {
 	const char *path = plan_string(init->plan, d->path);
 	const char *name;
 
 	TRY(open_parent(init, parent, path, &name));
-	if (!(init->plan->flags & PLAN_BIND_DEVICES)) {
-		err *e = make_node(parent->fd, name, d);
-		if (!e || e->code != EPERM)
-			return e;
-		err_free(e);
-	}
-	return bind_node(parent->fd, name, path, d);
+	return leave_mounted(make_or_bind(init, parent->fd, name, path, d), parent->fd, name);
 }
 
 /* clang-format off */
@@ -117,7 +149,7 @@ static err *make_links(struct init *init)
 	TRY(path_make_dirs(init->root, "/dev", 0755, &dev));
 	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
 		if (links[i].replace)
-			TRY(clear_name(dev, links[i].name));
+			TRY(leave_mounted(clear_name(dev, links[i].name), dev, links[i].name));
 		if (symlinkat(links[i].target, dev, links[i].name) < 0 && errno != EEXIST)
 			return err_errno("make link '/dev/%s'", links[i].name);
 	}

@@ -92,6 +92,18 @@ go() {
 	[ "${lines[4]}" = "/dev/urandom 1:9" ]
 }
 
+@test "what is bound on a device of /dev stays, with and without a user namespace" {
+	local mounts='.mounts += (["null", "zero"] | map({destination: ("/dev/" + .), type: "bind", source: ("/dev/" + .), options: ["rbind", "rslave", "nosuid", "noexec"]}))'
+	echo content > "$T/file"
+	for userns in . "$RT_USERNS"; do
+		go "$(rt_sh 'stat -c "%n %t:%T" /dev/null /dev/zero /dev/full; echo x > /dev/null; cat /dev/full; grep -c " /dev/null .*noexec" /proc/self/mounts') | $userns | $mounts |
+			.mounts += [{destination: \"/dev/full\", type: \"bind\", source: \"$T/file\", options: [\"bind\"]}]"
+		[ "$output" = $'/dev/null 1:3\n/dev/zero 1:5\n/dev/full 0:0\ncontent\n1' ]
+	done
+	go "$(rt_sh 'cat /dev/ptmx') | .mounts += [{destination: \"/dev/ptmx\", type: \"bind\", source: \"$T/file\", options: [\"bind\"]}]"
+	[ "$output" = content ]
+}
+
 @test "linux.devices are made with mode and owner" {
 	go "$(rt_sh 'stat -c "%F %t:%T %a %u:%g" /dev/fuse /dev/pipe') | .linux.devices = [{type: \"c\", path: \"/dev/fuse\", major: 10, minor: 229, fileMode: 416, uid: 5, gid: 6}, {type: \"p\", path: \"/dev/pipe\"}]"
 	[ "${lines[0]}" = "character special file a:e5 640 5:6" ]
