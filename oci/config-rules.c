@@ -90,6 +90,13 @@ static err *rule_sysctl(const struct oci_config *c, struct decoder *d)
 	return NULL;
 }
 
+static bool same_device(const struct oci_device *a, const struct oci_device *b)
+{
+	/* 'u' is what mknod(1) calls 'c'. */
+	return (a->type == 'u' ? 'c' : a->type) == (b->type == 'u' ? 'c' : b->type) && a->major == b->major &&
+	       a->minor == b->minor;
+}
+
 static err *rule_devices(const struct oci_config *c, struct decoder *d)
 {
 	char path[OCI_PATH_MAX];
@@ -100,10 +107,13 @@ static err *rule_devices(const struct oci_config *c, struct decoder *d)
 		if (device->type != 'p' && (device->major < 0 || device->minor < 0))
 			return decoder_fail(d, oci_rule_path(path, "linux.devices[%zu]", i),
 					    "a device of type '%c' needs major and minor", device->type);
+		/* The same one twice is what Docker makes of two --device options: made once. */
 		for (size_t k = 0; k < i; k++)
-			if (str_equal(device->path, c->linux.devices.items[k].path))
+			if (str_equal(device->path, c->linux.devices.items[k].path) &&
+			    !same_device(device, &c->linux.devices.items[k]))
 				return decoder_fail(d, oci_rule_path(path, "linux.devices[%zu].path", i),
-						    "'%.200s' is given twice", device->path);
+						    "'%.200s' is given twice, as different devices",
+						    device->path);
 	}
 	return NULL;
 }

@@ -108,6 +108,9 @@ go() {
 	go "$(rt_sh 'stat -c "%F %t:%T %a %u:%g" /dev/fuse /dev/pipe') | .linux.devices = [{type: \"c\", path: \"/dev/fuse\", major: 10, minor: 229, fileMode: 416, uid: 5, gid: 6}, {type: \"p\", path: \"/dev/pipe\"}]"
 	[ "${lines[0]}" = "character special file a:e5 640 5:6" ]
 	[[ "${lines[1]}" == "fifo "* ]]
+	# Docker passes on each --device that it is given.
+	go "$(rt_sh 'stat -c "%t:%T %a" /dev/x') | .linux.devices = ([{type: \"c\", path: \"/dev/x\", major: 1, minor: 3, fileMode: 384}] | . + .)"
+	[ "$output" = "1:3 600" ]
 }
 
 @test "masked files are empty, masked directories are empty, read-only paths refuse writes" {
