@@ -1,4 +1,5 @@
 /* cmd/stube-runtime/exec.c: the command exec. */
+#include <ctype.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 
@@ -26,6 +27,7 @@ struct exec_args {
 struct adjustment {
 	const struct cli_context *context;
 	struct arena *arena;
+	struct strv *warnings;
 };
 
 /* "1000" or "1000:100": digits only. What looks like a number and is none must never become root
@@ -103,37 +105,55 @@ static err *add_env(struct arena *arena, const struct strv *words, struct string
 	return NULL;
 }
 
-static err *add_to(struct arena *arena, struct oci_ints *list, const struct strv *names)
+/* In any case, as crun takes them. What is unknown is a warning, as in config.json. */
+static err *parse_caps(struct arena *arena, const struct strv *names, struct strv *warnings,
+		       struct oci_ints *ret)
+{
+	TRY_ALLOC(arena, ret->items, arena_array(arena, names->count, sizeof *ret->items));
+	for (size_t i = 0; i < names->count; i++) {
+		char upper[64] = "";
+
+		for (size_t k = 0; names->items[i][k] && k < sizeof upper - 1; k++)
+			upper[k] = (char)toupper((unsigned char)names->items[i][k]);
+		int c = enum_value(oci_capability_names, upper);
+		if (c < 0)
+			strv_addf(warnings, "--cap: unknown capability '%s', ignored", names->items[i]);
+		else
+			ret->items[ret->count++] = c;
+	}
+	return NULL;
+}
+
+static err *add_to(struct arena *arena, struct oci_ints *list, const struct oci_ints *more)
 {
 	int *items;
 
-	TRY_ALLOC(arena, items, arena_array(arena, list->count + names->count, sizeof *items));
+	TRY_ALLOC(arena, items, arena_array(arena, list->count + more->count + 1, sizeof *items));
 	if (list->count)
 		memcpy(items, list->items, list->count * sizeof *items);
-	for (size_t i = 0; i < names->count; i++) {
-		int c = enum_value(oci_capability_names, names->items[i]);
-		if (c < 0)
-			return err_new(EINVAL, "--cap: unknown capability '%s'", names->items[i]);
-		items[list->count + i] = c;
-	}
+	if (more->count)
+		memcpy(items + list->count, more->items, more->count * sizeof *items);
 	list->items = items;
-	list->count += names->count;
+	list->count += more->count;
 	return NULL;
 }
 
 /* Never inheritable ones (CVE-2022-29162). */
-static err *add_caps(struct arena *arena, const struct strv *names, struct oci_process *p)
+static err *add_caps(const struct adjustment *adj, const struct strv *names, struct oci_process *p)
 {
+	struct arena *arena = adj->arena;
 	struct oci_capabilities *caps;
+	struct oci_ints more = { 0 };
 
 	if (names->count == 0)
 		return NULL;
+	TRY(parse_caps(arena, names, adj->warnings, &more));
 	TRY_ALLOC(arena, caps, arena_alloc(arena, sizeof *caps));
 	if (p->capabilities)
 		*caps = *p->capabilities;
-	TRY(add_to(arena, &caps->bounding, names));
-	TRY(add_to(arena, &caps->permitted, names));
-	TRY(add_to(arena, &caps->effective, names));
+	TRY(add_to(arena, &caps->bounding, &more));
+	TRY(add_to(arena, &caps->permitted, &more));
+	TRY(add_to(arena, &caps->effective, &more));
 	p->capabilities = caps;
 	return NULL;
 }
@@ -158,7 +178,7 @@ static err *adjust(struct oci_process *p, void *data)
 		TRY(err_wrap(parse_user(a->user, &p->user), "--user"));
 	TRY(err_wrap(parse_groups(adj->arena, &a->groups, &p->user), "--additional-gids"));
 	TRY(add_env(adj->arena, &a->env, &p->env));
-	TRY(add_caps(adj->arena, &a->caps, p));
+	TRY(add_caps(adj, &a->caps, p));
 	if (a->apparmor)
 		p->apparmor_profile = a->apparmor;
 	if (a->process_label)
@@ -256,7 +276,7 @@ static err *exec_run(const struct cli_context *c, int *ret_status)
 	/* runc's and crun's: 1 may be the program's own. */
 	*ret_status = EXEC_FAILED;
 	TRY(arena_new(RUNTIME_ARENA_MAX, &arena));
-	struct adjustment adj = { c, arena };
+	struct adjustment adj = { c, arena, &warnings };
 	err *e = fill_request(arena, c, &adj, &warnings, &request);
 	if (!e)
 		e = execute(arena, &request, c->args, ret_status);

@@ -69,6 +69,12 @@ running() { # [FILTER]
 	run rt exec -c CAP_NET_RAW "$ID" grep CapEff /proc/self/status
 	[ "$status" -eq 0 ]
 	[[ "$output" =~ CapEff:[[:space:]]0*2421$ ]]
+	# crun takes lower case; both pass over what the kernel, or they, do not know.
+	run rt exec -c cap_net_raw "$ID" grep CapEff /proc/self/status
+	[[ "$status" -eq 0 && "$output" =~ CapEff:[[:space:]]0*2421$ ]]
+	run rt exec -c CAP_OF_TOMORROW "$ID" grep CapEff /proc/self/status
+	[[ "$status" -eq 0 && "${lines[0]}" =~ CapEff:[[:space:]]0*421$ ]]
+	[[ "$output" == *"warning: --cap: unknown capability 'CAP_OF_TOMORROW', ignored"* ]]
 }
 
 @test "exec --cgroup begins at the container's cgroup, with or without a slash" {
