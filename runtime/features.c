@@ -39,7 +39,7 @@ static err *unsafe_annotations(struct arena *arena, struct strings *ret)
 	return NULL;
 }
 
-static err *mount_words(struct arena *arena, struct strings *ret)
+static err *mount_option_words(struct arena *arena, struct strings *ret)
 {
 	size_t count = 0;
 
@@ -114,7 +114,7 @@ err *features_write(struct str *out)
 
 	TRY(arena_new(1 << 20, &arena));
 	TRY(keys_of(arena, &t_oci_hooks, &f.hooks));
-	TRY(mount_words(arena, &f.mount_options));
+	TRY(mount_option_words(arena, &f.mount_options));
 	TRY(unsafe_annotations(arena, &f.unsafe_annotations));
 	TRY(linux_features(arena, &f.linux));
 	oci_features_encode(out, &f, 2);

@@ -128,11 +128,13 @@ static err *walk(struct hotplug *h, err **ret_failed)
 /* ---- add ---- */
 
 /* What would change, or read, files that the container's processes change at the same time. */
-static err *check_options(const struct oci_mount *m)
+static err *check_options(struct arena *arena, const struct oci_mount *m)
 {
 	struct mount_spec spec = { 0 };
+	struct strings words;
 
-	TRY(mount_spec_parse(m->options.items, m->options.count, &spec));
+	TRY(mount_words(arena, &m->options, &words));
+	TRY(mount_spec_parse(words.items, words.count, &spec));
 	if (spec.remount)
 		return err_new(ENOTSUP, "options: 'remount' changes a mount instead of adding one");
 	if (spec.copy_link)
@@ -201,7 +203,7 @@ static err *plan_additions(struct hotplug *h)
 	};
 
 	for (size_t i = 0; i < h->config.mounts.count; i++)
-		TRY(err_wrap(check_options(&h->config.mounts.items[i]), "mounts[%zu]", i));
+		TRY(err_wrap(check_options(s->arena, &h->config.mounts.items[i]), "mounts[%zu]", i));
 	return plan_mounts(&s->plan, &source);
 }
 

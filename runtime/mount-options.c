@@ -207,3 +207,50 @@ err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec 
 			       "options: 'copy-symlink' contradicts 'src-nofollow' and 'dest-nofollow'");
 	return mount_spec_check(ret);
 }
+
+/* Where the word that begins here ends: at a comma outside of double quotes that no backslash precedes, as
+ * overlay and the options of security labels are written. */
+static size_t word_length(const char *text)
+{
+	bool quoted = false;
+	size_t i = 0;
+
+	for (; text[i] && (quoted || text[i] != ','); i++) {
+		if (text[i] == '"')
+			quoted = !quoted;
+		if (text[i] == '\\' && text[i + 1])
+			i++;
+	}
+	return i;
+}
+
+static bool is_one_word(const char *text)
+{
+	return !text[word_length(text)] || str_starts_with(text, "idmap=") ||
+	       str_starts_with(text, "ridmap=");
+}
+
+err *mount_words(struct arena *arena, const struct strings *options, struct strings *ret)
+{
+	size_t count = 0;
+
+	*ret = *options;
+	for (size_t i = 0; i < options->count; i++)
+		for (const char *p = options->items[i]; *p; p++)
+			count += *p == ',';
+	if (count == 0)
+		return NULL;
+	TRY_ALLOC(arena, ret->items, arena_array(arena, options->count + count, sizeof *ret->items));
+	ret->count = 0;
+	for (size_t i = 0; i < options->count; i++) {
+		const char *p = options->items[i];
+
+		for (size_t len; !is_one_word(p); p += len + 1) {
+			len = word_length(p);
+			TRY_ALLOC(arena, ret->items[ret->count], arena_strndup(arena, p, len));
+			ret->count++;
+		}
+		ret->items[ret->count++] = p;
+	}
+	return NULL;
+}

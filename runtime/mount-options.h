@@ -3,6 +3,8 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arena.h"
+#include "base/decode.h"
 #include "base/err.h"
 #include "base/macro.h"
 #include "base/strv.h"
@@ -52,6 +54,10 @@ struct mount_spec {
 /* One word more; mount_spec_check() reports when there were too many. */
 void mount_spec_add(struct mount_spec *spec, const char *word);
 err *mount_spec_check(const struct mount_spec *spec) MUST_CHECK;
+
+/* Options as words of their own: "size=1m,mode=755" is two, as for mount(2), to which runc and crun hand it
+ * whole. */
+err *mount_words(struct arena *arena, const struct strings *options, struct strings *ret) MUST_CHECK;
 
 /* Read `count` words in order; a later word wins over an earlier one that it contradicts. */
 err *mount_spec_parse(const char *const *words, size_t count, struct mount_spec *ret) MUST_CHECK;

@@ -332,13 +332,15 @@ static err *plan_mount(struct plan_builder *b, const struct plan_source *s, size
 {
 	const struct oci_mount *m = &s->config->mounts.items[index];
 	struct mount_spec spec = { 0 };
+	struct strings words;
 	char path[PATH_MAX];
 
 	if (!path_clean(m->destination, path, sizeof path))
 		return err_new(ENAMETOOLONG, "destination: too long");
 	if (str_equal(path, "/"))
 		return err_new(EINVAL, "destination: the root cannot be covered");
-	TRY(mount_spec_parse(m->options.items, m->options.count, &spec));
+	TRY(mount_words(s->arena, &m->options, &words));
+	TRY(mount_spec_parse(words.items, words.count, &spec));
 	*row = (struct plan_mount){
 		.destination = plan_add_text(b, path),
 		.label = plan_add_textf(b, "mounts[%zu]", index),

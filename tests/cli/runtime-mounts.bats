@@ -77,6 +77,10 @@ go_in() { # SETUP FILTER
 	go "$(rt_sh 'grep " /t " /proc/self/mountinfo; stat -c %a /t') | .mounts += [{destination: \"/t\", type: \"tmpfs\", source: \"tmpfs\", options: [\"size=64k\", \"mode=1770\", \"noexec\"]}]"
 	[[ "${lines[0]}" == *noexec*size=64k* ]]
 	[ "${lines[1]}" = 1770 ]
+	# As mount(8) has them.
+	go "$(rt_sh 'grep " /t " /proc/self/mountinfo; stat -c %a /t') | .mounts += [{destination: \"/t\", type: \"tmpfs\", source: \"tmpfs\", options: [\"size=64k,mode=1770,noexec\"]}]"
+	[[ "${lines[0]}" == *noexec*size=64k* ]]
+	[ "${lines[1]}" = 1770 ]
 	go '.mounts += [{destination: "/t", type: "tmpfs", source: "tmpfs", options: ["nonsense=1"]}]'
 	[[ "$output" == *"mounts[5]: mount 'tmpfs' on '/t': option 'nonsense=1': "*"nonsense"* ]]
 	go '.mounts += [{destination: "/t", type: "nosuchfs", source: "x"}]'

@@ -121,6 +121,34 @@ static void test_unknown_words_are_data_in_their_order(void **state)
 	assert_string_equal(spec.data.items[3], "sync");
 }
 
+static void test_words_in_one_text_are_taken_apart(void **state)
+{
+	static const char *const texts[] = { "nosuid,size=1m,,mode=755", "context=\"u:r:t:s0:c1,c2\",ro",
+					     "lowerdir=/a\\,b", "idmap=uids=0-1-10,x", "," };
+	static const char *const expected[] = { "nosuid",
+						"size=1m",
+						"",
+						"mode=755",
+						"context=\"u:r:t:s0:c1,c2\"",
+						"ro",
+						"lowerdir=/a\\,b",
+						"idmap=uids=0-1-10,x",
+						"",
+						"" };
+	auto_arena struct arena *arena = NULL;
+	struct strings words, options = { (const char **)texts, ARRAY_LEN(texts) },
+			      plain = { (const char **)texts, 0 };
+
+	(void)state;
+	assert_null(arena_new(1 << 16, &arena));
+	assert_null(mount_words(arena, &options, &words));
+	assert_int_equal(words.count, ARRAY_LEN(expected));
+	for (size_t i = 0; i < words.count; i++)
+		assert_string_equal(words.items[i], expected[i]);
+	assert_null(mount_words(arena, &plain, &words));
+	assert_ptr_equal(words.items, plain.items);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_words_become_kinds_and_propagation),
 		cmocka_unit_test(test_words_of_crun_are_read),
 		cmocka_unit_test(test_unknown_words_are_data_in_their_order),
+		cmocka_unit_test(test_words_in_one_text_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
