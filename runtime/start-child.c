@@ -345,11 +345,19 @@ err *start_send_plan(void *data)
 
 err *start_write_pid_file(const char *path, pid_t pid)
 {
+	struct stat st;
 	char text[16];
 
 	if (!path)
 		return NULL;
 	int len = snprintf(text, sizeof text, "%d", pid);
+	/* A pipe or a device is written to, never replaced by a file. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		auto_close int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+		return err_wrap(fd < 0 ? err_errno("open") : fd_write_all(fd, text, (size_t)len),
+				"pid file '%s'", path);
+	}
 	return err_wrap(file_replace_volatile(AT_FDCWD, path, text, (size_t)len, 0644), "pid file '%s'",
 			path);
 }

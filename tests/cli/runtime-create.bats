@@ -176,6 +176,21 @@ running() {
 	done
 }
 
+@test "a pid file that is a pipe or a device is written to, not replaced" {
+	rt_bundle b "$(rt_args sleep 60)"
+	mkfifo "$T/pipe"
+	cat "$T/pipe" > "$T/read" &
+	rt create -b "$T/b" --pid-file "$T/pipe" "$ID" > "$T/out" 2>&1
+	wait $!
+	[ "$(cat "$T/read")" = "$(rt_pid "$ID")" ]
+	[ -p "$T/pipe" ]
+	mknod "$T/full" c 1 7
+	run rt run -b "$T/b" --pid-file "$T/full" "$ID-2"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"pid file '$T/full': write: No space left on device"* ]]
+	[ -c "$T/full" ]
+}
+
 @test "the highest number is no user: the kernel reads it as leave me root" {
 	rt_bundle b "$(rt_args id -u) | .process.user.uid = 4294967295"
 	run rt run -b "$T/b" "$ID"
