@@ -133,7 +133,7 @@ static const struct list_rule list_rules[] = {
 
 static const size_t text_offsets[] = {
 	offsetof(struct plan, id), offsetof(struct plan, root_path), offsetof(struct plan, hostname),
-	offsetof(struct plan, mount_label),
+	offsetof(struct plan, mount_label), offsetof(struct plan, bundle),
 	offsetof(struct plan, domainname), offsetof(struct plan, state_creating),
 	offsetof(struct plan, state_created), offsetof(struct plan, process.cwd),
 	offsetof(struct plan, process.apparmor), offsetof(struct plan, process.selinux),

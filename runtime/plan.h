@@ -186,6 +186,7 @@ struct plan {
 	uint32_t fd_hooks_out, fd_hooks_errors; /* files that get what hooks print */
 
 	plan_text root_path; /* absolute, on the host */
+	plan_text bundle;    /* the same; only where hooks_container begin there */
 	uint32_t root_propagation; /* MS_* with MS_REC; 0: private */
 	plan_text mount_label;     /* SELinux context of new file systems */
 	plan_text hostname, domainname;

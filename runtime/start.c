@@ -78,8 +78,10 @@ static err *row_send_plan(void *data)
 	struct start *s = data;
 
 	s->container.record.pid = s->pid;
-	if (s->plan.plan.flags & PLAN_HOOKS_CONTAINER)
+	if (s->plan.plan.flags & PLAN_HOOKS_CONTAINER) {
+		s->plan.plan.bundle = plan_add_text(&s->plan, s->container.record.bundle);
 		TRY(add_state(s, STATE_CREATING, &s->plan.plan.state_creating));
+	}
 	if (s->plan.plan.flags & PLAN_HOOKS_START)
 		TRY(add_state(s, STATE_CREATED, &s->plan.plan.state_created));
 	return start_send_plan(s);

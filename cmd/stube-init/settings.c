@@ -73,8 +73,9 @@ err *init_sysctl(void *data)
 	return NULL;
 }
 
-static err *run_hooks(const struct init *init, const char *kind, struct plan_list list,
-		      plan_text state)
+/* cwd: or NULL. */
+static err *run_hooks(const struct init *init, const char *kind, struct plan_list list, plan_text state,
+		      const char *cwd)
 {
 	const struct plan *p = init->plan;
 	const struct plan_hook *hooks = plan_items(p, list);
@@ -96,22 +97,26 @@ static err *run_hooks(const struct init *init, const char *kind, struct plan_lis
 		if (!out[i].args || !out[i].env)
 			return err_oom();
 	}
-	return hooks_run(kind, out, list.count, text ? text : "", text ? strlen(text) : 0, NULL);
+	return hooks_run(kind, out, list.count, text ? text : "", text ? strlen(text) : 0, cwd);
 }
 
+/* They begin in the bundle, as those of the runtime do, where the container's user may go there. */
 err *init_hooks_container(void *data)
 {
 	const struct init *init = data;
+	const char *bundle = plan_string(init->plan, init->plan->bundle);
+	auto_close int dir = bundle ? open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool usable = dir >= 0 && faccessat(dir, ".", X_OK, 0) == 0;
 
-	return run_hooks(init, "createContainer", init->plan->hooks_container,
-			 init->plan->state_creating);
+	return run_hooks(init, "createContainer", init->plan->hooks_container, init->plan->state_creating,
+			 usable ? bundle : NULL);
 }
 
 err *init_hooks_start(void *data)
 {
 	struct init *init = data;
 	const struct plan *p = init->plan;
-	err *e = run_hooks(init, "startContainer", p->hooks_start, p->state_created);
+	err *e = run_hooks(init, "startContainer", p->hooks_start, p->state_created, NULL);
 
 	fd_close(init_take_fd(init, p->fd_hooks_out));
 	fd_close(init_take_fd(init, p->fd_hooks_errors));

@@ -209,6 +209,7 @@ running() {
 		cat > "$T/h/$kind" <<-EOF
 			#!/bin/sh
 			echo "$kind \$(jq -r '.id + " " + .status') \$(readlink /proc/self/ns/uts)" >> $T/h/log
+			pwd >> $T/h/places
 		EOF
 	done
 	chmod +x "$T"/h/*
@@ -222,6 +223,8 @@ running() {
 	[[ "${log[2]}" == "createContainer $ID creating "* && "${log[2]}" != *"$host" ]]
 	[[ "${log[3]}" == "poststart $ID running $host" ]]
 	[ "${log[4]}" = "poststop $ID stopped $host" ]
+	# Each begins in the bundle, wherever the caller is.
+	[ "$(sort "$T/h/places" | uniq -c | tr -s ' ')" = " 5 $T/b" ]
 }
 
 @test "a failing hook stops the start with its words, and nothing stays" {
