@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "base/strv.h"
 #include "monitor/protocol.h"
 
@@ -61,9 +62,37 @@ static void command_line(const char *program, const struct monitor_options *o, i
 	add_fd(argv, "lease-fd", o->lease_fd);
 }
 
-/* The child between fork and exec: other threads may have held locks, so only system calls. */
+/* What a service manager says to this program alone. A monitor is nobody's service, and a runtime below it
+ * that finds NOTIFY_SOCKET waits until the container has said there that it is ready (runtime/notify.h). */
+static bool is_for_us(const char *variable)
+{
+	static const char *const names[] = { "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
+					     "LISTEN_FDS=",    "LISTEN_PID=",	 "LISTEN_FDNAMES=" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_starts_with(variable, names[i]))
+			return true;
+	return false;
+}
+
+/* In the child, whose environment is a copy: unsetenv(3) takes a lock. */
+static void forget_service_manager(void)
+{
+	char **to = environ;
+
+	for (char **from = environ; *from; from++)
+		if (!is_for_us(*from))
+			*to++ = *from;
+	*to = NULL;
+}
+
+/* The child between fork and exec: other threads may have held locks, so only system calls. Only what the
+ * monitor is told of stays open: libraries (curl 7.88: its wakeup sockets) and callers leave descriptors that
+ * survive an exec. */
 static NORETURN void become_monitor(char **argv, const int *keep, size_t count)
 {
+	forget_service_manager();
+	(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	for (size_t i = 0; i < count; i++)
 		if (keep[i] >= 0)
 			fcntl(keep[i], F_SETFD, 0);

@@ -311,3 +311,18 @@ teardown() { local_teardown; }
 	[ "$status" = 1 ]
 	[ "$output" = "error: standard input: text grows over its limit of 65536 bytes" ]
 }
+
+@test "below a service that says when it is ready, a container is no part of it: nothing waits for its READY=1, no descriptor goes along" {
+	python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); time.sleep(600)' "$WORK/notify" 3>&- &
+	local manager=$! variables
+	eventually test -S "$WORK/notify"
+	NOTIFY_SOCKET=$WORK/notify WATCHDOG_USEC=1000000 run timeout 60 "$BIN/stube" run --detach --name a --rootfs "$ROOT" \
+		/bin/sh -c 'echo "socket: $NOTIFY_SOCKET"; exec sleep 1000' 9> "$WORK/callers"
+	kill "$manager"
+	[ "$status" = 0 ]
+	[ "$(stube logs a)" = 'socket: ' ]
+	variables=$(tr '\0' '\n' < "/proc/$(monitors)/environ")
+	[[ $variables != *NOTIFY_SOCKET=* && $variables != *WATCHDOG_USEC=* ]]
+	[[ $(readlink "/proc/$(monitors)/fd"/*) != *"$WORK/callers"* ]]
+}
