@@ -14,7 +14,7 @@ struct frame {
 	size_t first;	 /* its children begin here in the parser's list */
 };
 
-enum { CHILDREN_MIN = 128, FEW = 24 };
+enum { CHILDREN_MIN = 512, FEW = 24 };
 
 /* Children of all open containers, those of the innermost last, outside the arena, because they grow; key
  * NULL in an array. */
@@ -49,13 +49,17 @@ struct parser {
 
 static void locate(struct parser *p, size_t offset)
 {
+	const char *text = p->text;
+	size_t at = p->counted;
+
 	offset = MIN(offset, p->len);
-	for (; p->counted < offset; p->counted++) {
-		if (p->text[p->counted] != '\n')
+	for (; at < offset; at++) {
+		if (text[at] != '\n')
 			continue;
 		p->line++;
-		p->line_start = p->counted + 1;
+		p->line_start = at + 1;
 	}
+	p->counted = at;
 }
 
 static int fail(struct parser *p, size_t offset, err *e)
@@ -74,13 +78,18 @@ static int out_of_memory(struct parser *p)
 	return fail(p, yajl_get_bytes_consumed(p->handle), arena_error(p->arena));
 }
 
+static bool is_between_tokens(char c)
+{
+	return c == ' ' || c == '\n' || c == ',' || c == ':' || c == '\t' || c == '\r';
+}
+
 /* Where the present token begins: behind the one before it, spaces, commas and colons. The length of
  * what yajl hands over does not tell, as escapes are shorter than written. */
 static size_t take_token(struct parser *p)
 {
 	size_t offset = p->token_end;
 
-	while (offset < p->len && strchr(" \t\r\n,:", p->text[offset]))
+	while (offset < p->len && is_between_tokens(p->text[offset]))
 		offset++;
 	p->token_end = yajl_get_bytes_consumed(p->handle);
 	return offset;

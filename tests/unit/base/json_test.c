@@ -61,6 +61,35 @@ static void test_refusals_name_line_and_column(void **state)
 	}
 }
 
+/* The text is looked at eight bytes at a time. */
+static void test_bad_bytes_are_found_wherever_they_stand(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {
+		"\xff", "\x80", "\xc0\xaf", "\xed\xa0\x80", "\\udc00", "\\ud800x"
+	};
+	enum { LONGEST = 40 };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		for (int before = 0; before < LONGEST; before++) {
+			for (int after = 0; after < 9; after++) {
+				auto_str struct str text = STR_INIT(256), found = STR_INIT(256);
+				char expected[64];
+				json *tree = NULL;
+
+				str_addf(&text, "\"%.*s%s%.*s\"", before,
+					 "abc[]{}~]abc[]{}~]abc[]{}~]abc[]{}~]abc[]{}~]", bad[i], after,
+					 "]]]]]]]]]");
+				snprintf(expected, sizeof expected, "t:1:%d: ", before + 2);
+				auto_err err *e = json_parse(arena, "t", text.data, text.len, &tree);
+				err_format(e, &found);
+				assert_true(str_starts_with(found.data, expected));
+				assert_non_null(strstr(found.data, *bad[i] == '\\' ? "half of" : "no UTF-8"));
+			}
+		}
+	}
+}
+
 static void test_whole_pairs_and_doubled_backslashes_pass(void **state)
 {
 	(void)state;
@@ -254,6 +283,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refusals_name_line_and_column, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_bytes_are_found_wherever_they_stand, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_whole_pairs_and_doubled_backslashes_pass, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
