@@ -6,6 +6,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 #define BLOCK_MIN 1008 /* with its head and that of malloc(3) about a quarter of a page */
 
@@ -13,6 +18,7 @@ struct block {
 	struct block *next;
 	size_t used;
 	size_t size;
+	bool of_rest;
 	alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -23,15 +29,19 @@ struct arena {
 	bool over; /* the last failure was the ceiling, not the machine's memory */
 };
 
+enum { PAGE = 4096 };
+
 static struct block *lent; /* those that are free */
 static uintptr_t lent_from, lent_to;
+static uintptr_t rest; /* what lies from here to lent_to nobody has had yet */
 
-void arena_lend(void *bytes, size_t size, size_t piece)
+void arena_lend(void *bytes, size_t size, size_t piece, size_t count)
 {
 	lent_from = (uintptr_t)bytes;
 	lent_to = lent_from + size;
-	for (size_t at = 0; at + piece <= size; at += piece) {
-		struct block *b = (void *)((char *)bytes + at);
+	rest = lent_from + piece * count;
+	for (size_t i = 0; i < count; i++) {
+		struct block *b = (void *)((char *)bytes + i * piece);
 
 		b->size = piece - sizeof *b;
 		b->next = lent;
@@ -44,9 +54,27 @@ static bool is_lent(const struct block *b)
 	return (uintptr_t)b >= lent_from && (uintptr_t)b < lent_to;
 }
 
-/* Zeroed for the next one. */
+/* For an arena that outgrows its first block. Pages come by one call instead of a fault each; kernels before
+ * 5.14 refuse, then they come as usual. */
+static struct block *take_of_rest(size_t size)
+{
+	struct block *b = (void *)rest;
+
+	if (size > lent_to - rest || lent_to - rest - size < sizeof *b)
+		return NULL;
+	size_t whole = MIN((sizeof *b + size + PAGE - 1) / PAGE * PAGE, lent_to - rest);
+	(void)madvise(b, whole, MADV_POPULATE_WRITE);
+	rest += whole;
+	b->size = whole - sizeof *b;
+	b->of_rest = true;
+	return b;
+}
+
+/* Zeroed for the next one. What came of the rest is not needed twice: commands are short. */
 static void give_back(struct block *b)
 {
+	if (b->of_rest)
+		return;
 	memset(b->bytes, 0, b->used);
 	b->used = 0;
 	b->next = lent;
@@ -55,8 +83,11 @@ static void give_back(struct block *b)
 
 static struct block *new_block(size_t size)
 {
-	struct block *b = calloc(1, sizeof *b + size);
+	struct block *b = take_of_rest(size);
 
+	if (b)
+		return b;
+	b = calloc(1, sizeof *b + size);
 	if (b)
 		b->size = size;
 	return b;

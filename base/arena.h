@@ -15,10 +15,11 @@ void arena_free(struct arena *a);
 DEFINE_CLEANUP(struct arena *, arena_free)
 #define auto_arena CLEANUP(arena_free)
 
-/* Lend zeroed static memory, cut into pieces, as the first block of arenas, over and over: for programs so
- * short that asking the kernel for memory is a good part of what they do. Once, before the first arena; not
- * in a program with threads. bytes: aligned as for malloc(3); piece: a multiple of that. */
-void arena_lend(void *bytes, size_t size, size_t piece);
+/* Lend zeroed static memory, for programs so short that asking the kernel for memory is a good part of what
+ * they do: `count` pieces as the first block of arenas, over and over, and the rest to arenas that grow,
+ * once, mapped as they take it. Once, before the first arena; not in a program with threads. bytes: whole
+ * pages; piece: a multiple of what malloc(3) aligns to. */
+void arena_lend(void *bytes, size_t size, size_t piece, size_t count);
 
 /* Zeroed memory, aligned for any type; size 0 gives a valid pointer. NULL on failure. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;

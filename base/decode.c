@@ -138,6 +138,16 @@ static err *decode_uint(const struct decoder *d, const struct where *w, const st
 	return NULL;
 }
 
+/* A text of the tree, which lives where the result does when the decoder made it. */
+static err *keep_text(const struct decoder *d, const char *text, const char **ret)
+{
+	if (d->own_tree)
+		*ret = text;
+	else
+		TRY_ALLOC(d->arena, *ret, arena_strdup(d->arena, text));
+	return NULL;
+}
+
 static err *decode_string(const struct decoder *d, const struct where *w, const struct type *type,
 			  void *value)
 {
@@ -147,8 +157,7 @@ static err *decode_string(const struct decoder *d, const struct where *w, const 
 		return fail(d, w, "must not be empty");
 	if (type->max && strlen(text) > type->max)
 		return fail(d, w, "longer than %llu bytes", (unsigned long long)type->max);
-	TRY_ALLOC(d->arena, *(const char **)value, arena_strdup(d->arena, text));
-	return NULL;
+	return keep_text(d, text, (const char **)value);
 }
 
 static err *decode_own_text(const struct decoder *d, const struct where *w, const struct type *type,
@@ -250,7 +259,7 @@ static err *decode_map(const struct decoder *d, const struct where *w, const str
 		} else {
 			TRY(decode_value(d, &inner, type->item, entry + type->value_offset, &skip));
 		}
-		TRY_ALLOC(d->arena, *(const char **)(void *)entry, arena_strdup(d->arena, member->key));
+		TRY(keep_text(d, member->key, (const char **)(void *)entry));
 		kept += !skip;
 	}
 	list->items = kept ? (const char **)(void *)entries : NULL;
@@ -469,7 +478,10 @@ err *decode_text(struct decoder *d, const struct type *type, const struct rule *
 	json *tree = NULL;
 
 	TRY(json_parse(d->arena, d->name, text, len, &tree));
-	return decode_tree(d, type, rules, tree, value);
+	d->own_tree = true;
+	err *e = decode_tree(d, type, rules, tree, value);
+	d->own_tree = false;
+	return e;
 }
 
 err *decode_file(struct decoder *d, const struct type *type, const struct rule *rules, int dir_fd,

@@ -151,8 +151,10 @@ struct decoder {
 	struct strv *warnings; /* may be NULL: dropped; lines like "config.json:3:9: a.b[1]: ..." */
 	struct strv *unknown;  /* may be NULL; paths of unknown keys that were passed over */
 	const json *tree;      /* set while rules run, so that their messages find the line */
-	/* For documents of a program that may be newer, never for what is to be run: unknown keys of STRICT objects
-	 * and UNSUPPORTED fields are passed over, an unknown enum value is left out of a list and 0 elsewhere. */
+	bool own_tree; /* set by decode_text(): the tree lives in the arena, so its texts need no copies */
+	/* For documents of a program that may be newer, never for what is to be run: unknown keys of STRICT
+	 * objects and UNSUPPORTED fields are passed over, an unknown enum value is left out of a list and 0
+	 * elsewhere. */
 	bool lenient;
 };
 

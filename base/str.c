@@ -30,6 +30,16 @@ void str_clear(struct str *s)
 		s->data[0] = '\0';
 }
 
+void str_lend(struct str *s, char *space, size_t size)
+{
+	memcpy(space, s->data, s->len + 1);
+	if (s->cap && !s->lent)
+		free(s->data);
+	s->data = space;
+	s->cap = size;
+	s->lent = true;
+}
+
 static bool fail(struct str *s, int code)
 {
 	if (!s->failed)

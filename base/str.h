@@ -48,6 +48,9 @@ void str_done(struct str *s);
 DEFINE_CLEANUP_OF(struct str, str_done)
 #define auto_str CLEANUP(str_done)
 
+/* Go on in `space`, which is larger than what the string has and outlives it. */
+void str_lend(struct str *s, char *space, size_t size);
+
 /* Forget the bytes, and a failure, but keep the memory. */
 void str_clear(struct str *s);
 

@@ -104,6 +104,28 @@ static void test_string_begins_in_lent_memory_and_outgrows_it(void **state)
 	assert_string_equal(s.data, "");
 }
 
+static void test_string_goes_on_in_what_it_is_lent(void **state)
+{
+	(void)state;
+	char few[8], more[32];
+	auto_str struct str on_stack = STR_ON(few, 64), own = STR_INIT(64), none = STR_INIT(64);
+	struct str *const all[] = { &on_stack, &own, &none };
+
+	str_add(&on_stack, "123");
+	str_add(&own, "123");
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct str *s = all[i];
+
+		str_lend(s, more, sizeof more);
+		str_add(s, "4567890123456789012345678901");
+		assert_ptr_equal(s->data, more);
+		assert_string_equal(s->data, i == 2 ? "4567890123456789012345678901"
+						    : "1234567890123456789012345678901");
+		str_add(s, "2345");
+		assert_ptr_not_equal(s->data, more);
+	}
+}
+
 static void test_numbers_are_whole_and_in_range(void **state)
 {
 	(void)state;
@@ -244,10 +266,11 @@ static void test_text_from_outside_steers_no_terminal(void **state)
 static void test_lent_memory_serves_arenas_again_and_again_zeroed(void **state)
 {
 	(void)state;
-	static _Alignas(max_align_t) unsigned char lent[2 * 512];
-	const unsigned char *end = lent + sizeof lent;
+	enum { PIECES = 4096, REST = 8192 };
+	static _Alignas(4096) unsigned char lent[PIECES + REST];
+	const unsigned char *end = lent + PIECES, *end_of_rest = end + REST;
 
-	arena_lend(lent, sizeof lent, 512);
+	arena_lend(lent, sizeof lent, PIECES / 2, 2);
 	for (int round = 0; round < 3; round++) {
 		struct arena *a = NULL, *b = NULL, *c = NULL;
 		unsigned char *in_a, *in_b, *in_c, *large;
@@ -258,15 +281,19 @@ static void test_lent_memory_serves_arenas_again_and_again_zeroed(void **state)
 		assert_non_null(in_a = arena_alloc(a, 100));
 		assert_non_null(in_b = arena_alloc(b, 100));
 		assert_non_null(in_c = arena_alloc(c, 100));
-		assert_non_null(large = arena_alloc(a, 5000));
-		/* Two have a piece each; the third, and what is too large, have memory of their own. */
+		assert_non_null(large = arena_alloc(a, 4000));
+		/* Two have a piece each; the third has memory of its own, and what is too large as well when
+		 * the rest is used up. */
 		assert_true(in_a >= lent && in_a < end && in_b >= lent && in_b < end);
-		assert_false((in_c >= lent && in_c < end) || (large >= lent && large < end));
+		assert_false(in_c >= lent && in_c < end);
+		assert_int_equal(in_c >= end && in_c < end_of_rest, round == 0);
+		assert_int_equal(large >= end && large + 4000 <= end_of_rest, round == 0);
 		assert_true(in_a + 100 <= in_b || in_b + 100 <= in_a);
 		for (int i = 0; i < 100; i++)
 			assert_int_equal(in_a[i] | in_b[i] | in_c[i], 0);
 		memset(in_a, 0xff, 100);
 		memset(in_b, 0xff, 100);
+		memset(large, 0xff, 4000);
 		arena_free(c);
 		arena_free(a);
 		arena_free(b);
@@ -283,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_room_and_consume_make_a_reading_buffer),
 		cmocka_unit_test(test_taken_bytes_belong_to_the_taker),
 		cmocka_unit_test(test_string_begins_in_lent_memory_and_outgrows_it),
+		cmocka_unit_test(test_string_goes_on_in_what_it_is_lent),
 		cmocka_unit_test(test_numbers_are_whole_and_in_range),
 		cmocka_unit_test(test_prefix_and_suffix),
 		cmocka_unit_test(test_vector_ends_with_null_and_has_a_ceiling),
