@@ -144,10 +144,11 @@ err *oci_config_decode(struct arena *arena, const char *name, const char *text, 
 err *oci_config_load(int dir_fd, const char *path, struct arena *arena, struct strv *warnings,
 		     const struct oci_config **ret)
 {
-	auto_str struct str text = STR_INIT(JSON_SIZE_MAX);
+	char *text;
+	size_t len;
 
-	TRY(file_read(dir_fd, path, &text));
-	return oci_config_decode(arena, path, text.data, text.len, warnings, ret);
+	TRY(file_read_text(arena, dir_fd, path, JSON_SIZE_MAX, &text, &len));
+	return oci_config_decode(arena, path, text, len, warnings, ret);
 }
 
 static err *needs_args(const struct oci_process *process, const char *path)

@@ -41,6 +41,16 @@ void plan_builder_done(struct plan_builder *b)
 	str_done(&b->bytes);
 }
 
+void plan_builder_room(struct plan_builder *b, struct arena *arena, size_t more)
+{
+	enum { LATER = 4096 }; /* what may follow */
+	size_t size = b->bytes.len + more + LATER;
+	char *space = more < PLAN_SIZE_MAX && size > b->bytes.cap ? arena_alloc(arena, size) : NULL;
+
+	if (space) /* else the string grows by itself */
+		str_lend(&b->bytes, space, size);
+}
+
 plan_text plan_add_text(struct plan_builder *b, const char *text)
 {
 	if (!text)

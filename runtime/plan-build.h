@@ -23,6 +23,9 @@ void plan_builder_done(struct plan_builder *b); /* closes the descriptors */
 DEFINE_CLEANUP_OF(struct plan_builder, plan_builder_done)
 #define auto_plan_builder CLEANUP(plan_builder_done)
 
+/* Memory of the arena for `more` bytes that are about to be added, so that the block moves once. */
+void plan_builder_room(struct plan_builder *b, struct arena *arena, size_t more);
+
 /* Additions; failures stick. NULL strings are absent. */
 plan_text plan_add_text(struct plan_builder *b, const char *text);
 plan_text plan_add_textf(struct plan_builder *b, const char *fmt, ...) PRINTF(2, 3);

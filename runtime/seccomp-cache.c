@@ -23,7 +23,7 @@
 /* Raised when seccomp.c makes other bytes from the same profile. */
 #define GENERATION "2"
 
-enum { KEY_MAX = 4 << 20, KEY_USUAL = 16 * 1024, FILES_MAX = 128, NAME_SIZE = 32 };
+enum { KEY_MAX = 4 << 20, KEY_USUAL = 8 * 1024, FILES_MAX = 128, NAME_SIZE = 32 };
 
 struct header {
 	char magic[8];
@@ -82,8 +82,6 @@ static void add_rule(struct str *out, const struct oci_seccomp_rule *rule)
 
 err *seccomp_cache_key(const struct oci_seccomp *profile, struct str *out)
 {
-	/* What usual profiles need, at once. */
-	(void)str_room(out, MIN(out->max, (size_t)KEY_USUAL));
 	seccomp_add_version(out);
 	str_add(out, "\nactions ");
 	/* Older kernels have no such file; then neither the list nor its changes matter. */
@@ -112,12 +110,16 @@ static void name_of(const struct str *key, char name[static NAME_SIZE])
 /* ---- the directory ---- */
 
 /* Ours, and nobody else may write it. */
-static bool is_ours(int fd, mode_t type)
+static bool is_ours(const struct stat *st, mode_t type)
+{
+	return (st->st_mode & S_IFMT) == type && st->st_uid == geteuid() && (st->st_mode & 022) == 0;
+}
+
+static bool is_our_directory(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == geteuid() &&
-	       (st.st_mode & 022) == 0;
+	return fstat(fd, &st) == 0 && is_ours(&st, S_IFDIR);
 }
 
 /* Go down one name, made when it is missing. */
@@ -130,7 +132,7 @@ static bool enter(int *fd, const char *name)
 		return false;
 	fd_clear(fd);
 	*fd = next;
-	return is_ours(next, S_IFDIR);
+	return is_our_directory(next);
 }
 
 /* $XDG_CACHE_HOME, or ~/.cache. */
@@ -159,7 +161,7 @@ void seccomp_cache_open(const char *root_dir, int *ret_fd)
 	err *e = path_mkdir_all(top, 0700);
 	err_free(e);
 	fd = e ? -1 : open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !is_ours(fd, S_IFDIR))
+	if (fd < 0 || !is_our_directory(fd))
 		return;
 	if (enter(&fd, root ? ".cache" : "stube") && enter(&fd, "seccomp"))
 		*ret_fd = TAKE_FD(fd);
@@ -167,37 +169,33 @@ void seccomp_cache_open(const char *root_dir, int *ret_fd)
 
 /* ---- files ---- */
 
-/* The filter of `key`, copied into the arena; false when the cache has none that can be believed. */
+/* The filter of `key`, read into the arena; false when the cache has none that can be believed. */
 static bool lookup(struct arena *arena, int cache_fd, const char *name, const struct str *key,
 		   struct seccomp_program *ret)
 {
 	auto_close int fd = openat(cache_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	auto_str struct str text = STR_INIT(sizeof(struct header) + KEY_MAX +
-					    BPF_MAXINSNS * sizeof(struct sock_filter));
+	const size_t max = sizeof(struct header) + KEY_MAX + BPF_MAXINSNS * sizeof(struct sock_filter);
 	struct header h;
 	struct stat st;
 
-	if (fd < 0 || !is_ours(fd, S_IFREG) || fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_ours(&st, S_IFREG) || (uint64_t)st.st_size < sizeof h ||
+	    (uint64_t)st.st_size > max)
 		return false;
-	if (st.st_size > 0 && (uint64_t)st.st_size < text.max)
-		(void)str_room(&text, (size_t)st.st_size + 1);
-	err *e = fd_read_all(fd, &text);
-	err_free(e);
-	if (e || text.len < sizeof h)
+	size_t len = (size_t)st.st_size;
+	char *text = arena_alloc(arena, len);
+	if (!text || read(fd, text, len) != (ssize_t)len)
 		return false;
-	memcpy(&h, text.data, sizeof h);
+	memcpy(&h, text, sizeof h);
 	if (memcmp(h.magic, magic, sizeof magic) != 0 || h.key_len != key->len ||
-	    text.len - sizeof h < h.key_len || text.len - sizeof h - h.key_len != h.filter_len ||
-	    memcmp(text.data + sizeof h, key->data, key->len) != 0)
+	    len - sizeof h < h.key_len || len - sizeof h - h.key_len != h.filter_len ||
+	    memcmp(text + sizeof h, key->data, key->len) != 0)
 		return false;
-	e = seccomp_check_bytes(text.data + sizeof h + h.key_len, h.filter_len);
+	err *e = seccomp_check_bytes(text + sizeof h + h.key_len, h.filter_len);
 	err_free(e);
-	char *bytes = e ? NULL : arena_alloc(arena, h.filter_len);
-	if (!bytes)
-		return false;
-	memcpy(bytes, text.data + sizeof h + h.key_len, h.filter_len);
-	*ret = (struct seccomp_program){ .bytes = bytes, .len = h.filter_len, .cached = true };
-	return true;
+	*ret = (struct seccomp_program){ .bytes = text + sizeof h + h.key_len,
+					 .len = h.filter_len,
+					 .cached = true };
+	return !e;
 }
 
 /* A host whose profiles change all the time must not fill its disk: then the cache begins anew. */
@@ -238,7 +236,8 @@ static void store(int cache_fd, const char *name, const struct str *key, const s
 err *seccomp_get(struct arena *arena, const struct oci_seccomp *profile, int cache_fd, struct strv *warnings,
 		 struct seccomp_program *ret)
 {
-	auto_str struct str key = STR_INIT(KEY_MAX);
+	char usual[KEY_USUAL];
+	auto_str struct str key = STR_ON(usual, KEY_MAX);
 	char name[NAME_SIZE];
 
 	if (cache_fd < 0)

@@ -386,6 +386,7 @@ err *start_plan_seccomp(struct start *s, const struct oci_config *config, const 
 	TRY(seccomp_get(s->arena, config->linux.seccomp, cache, s->request->warnings, &program));
 	if (program.notify && !oci_seccomp_listener(config))
 		return err_new(EINVAL, "linux.seccomp.listenerPath: required by SCMP_ACT_NOTIFY");
+	plan_builder_room(&s->plan, s->arena, program.len);
 	s->plan.plan.seccomp = plan_add_items(&s->plan, program.bytes, 8, program.len / 8);
 	s->plan.plan.seccomp_flags = program.flags;
 	s->plan.plan.flags |= PLAN_SECCOMP | (program.notify ? PLAN_SECCOMP_NOTIFY : 0);

@@ -16,7 +16,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-enum { PAGE = 4096, STACK = 32 * 1024, PIECE = 24 * 1024 };
+enum { PAGE = 4096, STACK = 32 * 1024, PIECE = 24 * 1024, PIECES = 3, REST = 192 * 1024 };
 
 /* Set by the linker: the image's begin, and the end of what the file holds. */
 extern char __executable_start[], edata[];
@@ -30,12 +30,14 @@ static void populate(uintptr_t from, uintptr_t to, int advice)
 
 void warm(void)
 {
-	/* For a command's arena, and for one or two below it, which are seldom needed. */
-	static alignas(PAGE) char memory[3 * PIECE];
+	/* For a command's arena, for one or two below it, which are seldom needed, and for a document that is
+	 * larger than usual: that with the seccomp profile of an engine takes half of the rest. */
+	static alignas(PAGE) char memory[PIECES * PIECE + REST];
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
 	populate(here - STACK, here, MADV_POPULATE_WRITE);
-	populate((uintptr_t)memory + 2 * PIECE, (uintptr_t)memory + 3 * PIECE, MADV_POPULATE_WRITE);
+	populate((uintptr_t)memory + (PIECES - 1) * PIECE, (uintptr_t)memory + PIECES * PIECE,
+		 MADV_POPULATE_WRITE);
 	populate((uintptr_t)__executable_start, (uintptr_t)edata, MADV_POPULATE_READ);
-	arena_lend(memory, sizeof memory, PIECE); /* the last piece is the first to go */
+	arena_lend(memory, sizeof memory, PIECE, PIECES); /* the last piece is the first to go */
 }

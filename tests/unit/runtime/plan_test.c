@@ -51,6 +51,34 @@ static void test_what_was_written_is_read_back(void **state)
 	assert_null(plan_string(p, m->source));
 }
 
+static void test_room_for_a_large_list_is_the_arenas(void **state)
+{
+	auto_plan_builder struct plan_builder b;
+	auto_arena struct arena *arena = NULL;
+	static uint64_t filter[2048];
+
+	(void)state;
+	assert_null(arena_new(1 << 20, &arena));
+	fill(&b);
+	filter[2047] = 7;
+	plan_builder_room(&b, arena, sizeof filter);
+	assert_true(arena_used(arena) > sizeof filter);
+	b.plan.seccomp = plan_add_items(&b, filter, 8, ARRAY_LEN(filter));
+	const char *data = b.bytes.data;
+	const struct plan *p = finished(&b);
+	assert_ptr_equal(p, data);
+	assert_int_equal(((const uint64_t *)plan_items(p, p->seccomp))[2047], 7);
+	assert_string_equal(plan_string(p, p->id), "web");
+	/* An arena that is full is no obstacle. */
+	auto_arena struct arena *full = NULL;
+	auto_plan_builder struct plan_builder c;
+	assert_null(arena_new(16, &full));
+	fill(&c);
+	plan_builder_room(&c, full, sizeof filter);
+	c.plan.seccomp = plan_add_items(&c, filter, 8, ARRAY_LEN(filter));
+	assert_non_null(finished(&c));
+}
+
 static void test_a_plan_can_be_moved_in_memory(void **state)
 {
 	auto_plan_builder struct plan_builder b;
@@ -245,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_the_mount_label_is_an_option_of_new_file_systems),
 		cmocka_unit_test(test_what_was_written_is_read_back),
 		cmocka_unit_test(test_a_plan_can_be_moved_in_memory),
+		cmocka_unit_test(test_room_for_a_large_list_is_the_arenas),
 		cmocka_unit_test(test_spoiled_plans_are_refused),
 		cmocka_unit_test(test_spoiled_items_are_refused),
 		cmocka_unit_test(test_a_cut_plan_is_refused),
