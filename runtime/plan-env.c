@@ -6,40 +6,48 @@ static size_t name_length(const char *entry)
 	return strcspn(entry, "=");
 }
 
-/* FNV-1a. */
-static uint32_t hash(const char *name, size_t len)
+static int compare_names(const char *a, const char *b)
 {
-	uint32_t value = 2166136261u;
+	size_t len_a = name_length(a), len_b = name_length(b);
+	int order = memcmp(a, b, MIN(len_a, len_b));
 
-	for (size_t i = 0; i < len; i++)
-		value = (value ^ (unsigned char)name[i]) * 16777619u;
-	return value;
+	return order ? order : (len_a > len_b) - (len_a < len_b);
 }
 
-static bool same_name(const char *a, const char *b, size_t len)
+/* By name; the same name in the order of the list. */
+static int compare_entries(const void *a, const void *b)
 {
-	return strncmp(a, b, len) == 0 && b[len] == '=';
+	const char *const *x = *(const char *const *const *)a, *const *y = *(const char *const *const *)b;
+	int order = compare_names(*x, *y);
+
+	return order ? order : (x > y) - (x < y);
 }
 
 err *plan_env_unique(struct arena *arena, const struct strings *env, struct strings *ret)
 {
-	size_t size = 4;
-	uint32_t *slots; /* index in ret->items and 1; 0: free */
+	size_t count = env->count;
+	const char **texts, ***sorted;
 
-	while (size < 2 * env->count)
-		size *= 2;
-	TRY_ALLOC(arena, slots, arena_array(arena, size, sizeof *slots));
-	TRY_ALLOC(arena, ret->items, arena_array(arena, env->count + 1, sizeof *ret->items));
-	ret->count = 0;
-	for (size_t i = 0; i < env->count; i++) {
-		const char *entry = env->items[i];
-		size_t len = name_length(entry), at = hash(entry, len) & (size - 1);
-
-		while (slots[at] && !same_name(entry, ret->items[slots[at] - 1], len))
-			at = (at + 1) & (size - 1);
-		if (!slots[at])
-			slots[at] = (uint32_t)++ret->count;
-		ret->items[slots[at] - 1] = entry;
+	/* Sorted, not hashed: nobody's choice of names makes it slow. */
+	TRY_ALLOC(arena, texts, arena_array(arena, count + 1, sizeof *texts));
+	TRY_ALLOC(arena, sorted, arena_array(arena, count + 1, sizeof *sorted));
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = env->items[i];
+		sorted[i] = &texts[i];
 	}
+	qsort(sorted, count, sizeof *sorted, compare_entries);
+	for (size_t first = 0, i = 1; i < count; i++) {
+		if (compare_names(*sorted[first], *sorted[i]) != 0) {
+			first = i;
+			continue;
+		}
+		*sorted[first] = *sorted[i];
+		*sorted[i] = NULL;
+	}
+	ret->items = texts;
+	ret->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (texts[i])
+			ret->items[ret->count++] = texts[i];
 	return NULL;
 }
