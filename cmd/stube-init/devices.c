@@ -23,8 +23,8 @@ static err *clear_name(int parent, const char *name)
 	return unlinkat(parent, name, 0) < 0 && errno != ENOENT ? err_errno("replace") : NULL;
 }
 
-/* Of `mounts` in config.json: nobody else mounts in this namespace. Podman binds the host's devices so, without
- * rights of its own; what is mounted on a name of /dev stays, as with runc and crun. */
+/* Of `mounts` in config.json: nobody else mounts in this namespace. Callers bind devices of the host so, beside a user
+ * namespace above all; what is mounted on a name of /dev stays, as with runc and crun. */
 static bool is_mounted(int parent, const char *name)
 {
 	/* As struct statx of <linux/stat.h>, which musl hides; MOUNT_ROOT since Linux 5.8. */

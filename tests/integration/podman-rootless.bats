@@ -57,6 +57,13 @@ one() { # OPTION... -- COMMAND
 	[[ "${lines[2]}" == *"Read-only file system"* && "${lines[3]}" == *"Read-only file system"* ]]
 }
 
+@test "--privileged has every capability and the host's devices, which Podman binds" {
+	run one --privileged -- 'grep CapEff /proc/self/status; stat -c %t:%T /dev/null /dev/zero; echo x > /dev/null && echo written'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = "$(grep CapBnd /proc/self/status | sed s/Bnd/Eff/)" ] || [ "${lines[0]}" = $'CapEff:\t000001ffffffffff' ]
+	[ "${lines[1]} ${lines[2]} ${lines[3]}" = "1:3 1:5 written" ]
+}
+
 @test "exec, logs, top, kill and rm work on one container, and a terminal is had" {
 	rootless run -d --name r busybox:test sh -c 'echo logged; sleep 300'
 	run rootless exec -u 5 r sh -c 'id -u; exit 4'
