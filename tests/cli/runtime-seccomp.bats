@@ -66,6 +66,16 @@ cache() { ls "$ROOT/.cache/seccomp"; }
 	[ "$(stat -c %a "$file")" = 600 ]
 }
 
+@test "a filter that refuses everything, exit included, ends the start and is said" {
+	for action in ERRNO KILL TRAP; do
+		rt_bundle b ".linux.seccomp = {defaultAction: \"SCMP_ACT_$action\"}"
+		run timeout 20 "$RT_BIN" --root "$ROOT" run -b "$T/b" "$ID"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"the process was killed before it by signal "*"linux.seccomp has to allow execve(2)"* ]]
+	done
+	[ ! -e "$CGROUP/$ID" ]
+}
+
 @test "an unknown action is refused with its place in the document" {
 	rt_bundle b "$NO_MKDIR | .linux.seccomp.syscalls[0].action = \"SCMP_ACT_NONE\""
 	run rt run -b "$T/b" "$ID"
