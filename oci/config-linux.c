@@ -84,8 +84,8 @@ static const struct type t_cgroups_path = STRING_CHECKED("cgroup path", check_cg
 
 /* clang-format off */
 static const struct field namespace_fields[] = {
-	FIELD(struct oci_namespace, "type", type, t_namespace_type, REQUIRED, NULL),
-	FIELD(struct oci_namespace, "path", path, t_abs_path,       0,        NULL),
+	FIELD(struct oci_namespace, "type", type, t_namespace_type, REQUIRED,     NULL),
+	FIELD(struct oci_namespace, "path", path, t_abs_path,       EMPTY_ABSENT, NULL),
 	{0}
 };
 static const struct type t_namespace = OBJECT("namespace", struct oci_namespace, namespace_fields);
@@ -132,7 +132,7 @@ static const struct type t_net_devices = {
 };
 
 static const struct field rdt_fields[] = {
-	FIELD(struct oci_intel_rdt, "closID",           clos_id,           t_clos,    0,         NULL),
+	FIELD(struct oci_intel_rdt, "closID",           clos_id,           t_clos,    EMPTY_ABSENT, NULL),
 	FIELD(struct oci_intel_rdt, "schemata",         schemata,          t_strings, 0,         NULL),
 	FIELD(struct oci_intel_rdt, "l3CacheSchema",    l3_cache_schema,   t_line,    0,         NULL),
 	FIELD(struct oci_intel_rdt, "memBwSchema",      mem_bw_schema,     t_mem_bw,  0,         NULL),
@@ -170,7 +170,7 @@ static const struct field linux_fields[] = {
 	FIELD(struct oci_linux, "netDevices",        net_devices,        t_net_devices,     0,         NULL),
 	FIELD(struct oci_linux, "cgroupsPath",       cgroups_path,       t_cgroups_path,    0,         NULL),
 	FIELD(struct oci_linux, "resources",         resources,          t_oci_resources,   OMIT_ZERO, NULL),
-	FIELD(struct oci_linux, "rootfsPropagation", rootfs_propagation, t_propagation,     0,         NULL),
+	FIELD(struct oci_linux, "rootfsPropagation", rootfs_propagation, t_propagation,     EMPTY_ABSENT, NULL),
 	FIELD(struct oci_linux, "seccomp",           seccomp,            opt_oci_seccomp,   0,         NULL),
 	FIELD(struct oci_linux, "sysctl",            sysctl,             t_string_map,      0,         NULL),
 	FIELD(struct oci_linux, "maskedPaths",       masked_paths,       t_abs_paths,       0,         NULL),

@@ -33,7 +33,7 @@ static const struct type t_major = INT_RANGE("number", int64_t, 0, INT64_MAX);
 /* clang-format off */
 static const struct field device_rule_fields[] = {
 	FIELD(struct oci_device_rule, "allow",  allow,  t_bool,      REQUIRED, NULL),
-	FIELD(struct oci_device_rule, "type",   type,   t_rule_type, 0,        "\"a\""),
+	FIELD(struct oci_device_rule, "type",   type,   t_rule_type, EMPTY_ABSENT, "\"a\""),
 	FIELD(struct oci_device_rule, "major",  major,  opt_i64,     0,        NULL),
 	FIELD(struct oci_device_rule, "minor",  minor,  opt_i64,     0,        NULL),
 	FIELD(struct oci_device_rule, "access", access, t_access,    0,        NULL),

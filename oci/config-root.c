@@ -23,7 +23,7 @@ const struct type t_oci_id_mappings = ARRAY_OF_MAX(t_id_mapping, 340);
 
 static const struct field mount_fields[] = {
 	FIELD(struct oci_mount, "destination", destination,  t_nonempty,        REQUIRED, NULL),
-	FIELD(struct oci_mount, "type",        type,         t_string,          0,        NULL),
+	FIELD(struct oci_mount, "type",        type,         t_string,          EMPTY_ABSENT, NULL),
 	FIELD(struct oci_mount, "source",      source,       t_string,          0,        NULL),
 	FIELD(struct oci_mount, "options",     options,      t_strings,         0,        NULL),
 	FIELD(struct oci_mount, "uidMappings", uid_mappings, t_oci_id_mappings, 0,        NULL),

@@ -579,6 +579,25 @@ static void test_engines_write_the_recursive_propagations_too(void **state)
 	assert_int_equal(c->linux.rootfs_propagation, MS_REC | MS_PRIVATE);
 }
 
+/* Encoders that are not Go's write them out; runc and crun read them so. */
+static void test_empty_texts_say_as_little_as_absent_ones(void **state)
+{
+	(void)state;
+	const struct oci_config *c;
+
+	assert_ok(decode_with(
+		"\"mounts\":[{\"destination\":\"/a\",\"type\":\"\",\"source\":\"/b\"}]," LINUX(
+			"\"rootfsPropagation\":\"\",\"namespaces\":[{\"type\":\"pid\",\"path\":\"\"}],"
+			"\"intelRdt\":{\"closID\":\"\"},\"resources\":{\"devices\":[{\"allow\":false,"
+			"\"type\":\"\"}]}"),
+		&c));
+	assert_null(c->mounts.items[0].type);
+	assert_null(c->linux.namespaces.items[0].path);
+	assert_null(c->linux.intel_rdt->clos_id);
+	assert_int_equal(c->linux.rootfs_propagation, 0);
+	assert_int_equal(c->linux.resources.devices.items[0].type, 'a');
+}
+
 static void test_a_joined_user_namespace_may_repeat_its_mappings(void **state)
 {
 	(void)state;
@@ -708,6 +727,7 @@ int main(void)
 		TEST(test_what_the_specification_lets_pass_is_a_warning),
 		TEST(test_mounts_alone_are_a_document_too),
 		TEST(test_engines_write_the_recursive_propagations_too),
+		TEST(test_empty_texts_say_as_little_as_absent_ones),
 		TEST(test_a_joined_user_namespace_may_repeat_its_mappings),
 		TEST(test_errors_of_rules_name_line_and_column_too),
 		TEST(test_a_process_document_stands_alone),
