@@ -80,26 +80,25 @@ static bool find_outside(const char *map, uint64_t id, uid_t *ret)
 	return false;
 }
 
-err *cgroup_give_to_user(const struct cgroup *cg, const struct oci_config *config, int proc_fd, pid_t pid,
-			 bool rootless)
+err *cgroup_give_to_user(int cgroup_fd, const struct oci_config *config, int proc_fd, pid_t pid, bool rootless)
 {
 	auto_str struct str map = STR_INIT(64 * 1024);
 	char path[32];
 	struct stat st;
 	uid_t uid;
 
-	if (cg->fd < 0 || cg->made == 0 || !config->process || !cgroup_owner_wanted(config))
+	if (cgroup_fd < 0 || !config->process || !cgroup_owner_wanted(config))
 		return NULL;
 	snprintf(path, sizeof path, "%d/uid_map", pid);
 	TRY(file_read(proc_fd, path, &map));
 	/* An id that is not mapped is an error of its own, later on. */
 	if (!find_outside(map.data, config->process->user.uid, &uid))
 		return NULL;
-	if (fstat(cg->fd, &st) == 0 && st.st_uid == uid)
+	if (fstat(cgroup_fd, &st) == 0 && st.st_uid == uid)
 		return NULL;
-	err *e = cgroup_give(cg->fd, uid, (gid_t)-1);
+	err *e = cgroup_give(cgroup_fd, uid, (gid_t)-1);
 	if (!e || !rootless || e->code != EPERM)
-		return err_wrap(e, "cgroup '%s'", cg->path);
+		return e;
 	err_free(e);
 	return NULL;
 }

@@ -93,7 +93,10 @@ static err *row_limits(void *data)
 
 	TRY(start_limits(s));
 	TRY(start_enter_resctrl(s));
-	TRY(cgroup_give_to_user(&s->cgroup, s->request->config, s->proc_fd, s->pid, s->request->rootless));
+	if (s->cgroup.made > 0 || s->cgroup.unit)
+		TRY(err_wrap(cgroup_give_to_user(start_cgroup_fd(s), s->request->config, s->proc_fd, s->pid,
+						 s->request->rootless),
+			     "cgroup '%s'", s->cgroup.path));
 	return cgroup_delegate(start_cgroup_fd(s), s->request->config, s->pid);
 }
 

@@ -41,7 +41,7 @@ cgroup_dir() {
 config() { # RESOURCES FILTER WORD...
 	local resources=$1 filter=$2
 	shift 2
-	jq -n --arg path "$(cgroups_path)" "$(rt_base)"' | .process.args = $ARGS.positional | .linux.cgroupsPath = $path
+	jq -n --arg path "$(cgroups_path)" "$RT_BASE"' | .process.args = $ARGS.positional | .linux.cgroupsPath = $path
 		| .linux.resources = '"$resources | $filter" --args -- "$@" > "$T/b/config.json"
 }
 
