@@ -11,7 +11,7 @@ step() {
 
 mapfile -t c_files < <(git ls-files '*.c' '*.h')
 mapfile -t sources < <(git ls-files '*.c' | grep -v '^tests/')
-mapfile -t scripts < <(git ls-files | xargs -r grep -lE -m1 '^#!(/bin/sh|/usr/bin/env bash|/bin/bash)' 2>/dev/null | sort -u)
+mapfile -t scripts < <(git ls-files ':!tests/data/fuzz' | xargs -r grep -lE -m1 '^#!(/bin/sh|/usr/bin/env bash|/bin/bash)' 2>/dev/null | sort -u)
 
 # Which vendor header may be seen by which files (style guide: vendor headers stay behind one file each).
 vendors() {
