@@ -12,6 +12,7 @@
 #include "runtime/cgroup-owner.h"
 #include "runtime/cgroup.h"
 #include "runtime/hooks.h"
+#include "runtime/interrupt.h"
 #include "runtime/scope.h"
 #include "runtime/state-internal.h"
 
@@ -140,6 +141,8 @@ static err *delete_opened(struct container *c, bool force, struct strv *warnings
 			       enum_name(state_status_names, (int)status));
 	if (pidfd >= 0)
 		TRY(kill_init(c, pidfd));
+	/* Of what is left, systemd and a hook may take longer than the caller wants. */
+	TRY(interrupt_open());
 	return container_end(c, warnings);
 }
 

@@ -50,7 +50,8 @@ err *runtime_each(struct arena *arena, const struct cli_context *c, bool regex,
 		return act(data, root, c->operands[0]);
 	TRY(compile(c->operands[0], &pattern));
 	err *e = state_list(arena, root, &ids);
-	for (size_t i = 0; !e && i < ids.count; i++) {
+	/* A signal that ends the wait for one is meant for them all. */
+	for (size_t i = 0; !e && i < ids.count && !(first && first->code == EINTR); i++) {
 		if (regexec(&pattern, ids.items[i], 0, NULL, 0) == 0)
 			keep_first(&first, act(data, root, ids.items[i]));
 	}
