@@ -181,6 +181,16 @@ static err *check_cgroup(struct look *l)
 	return NULL;
 }
 
+static err *check_manager(struct look *l)
+{
+	bool answers;
+
+	TRY(node_check_manager(l->programs, l->options->cgroups, &answers, &l->found));
+	if (!answers && str_equal(l->options->cgroups, "systemd"))
+		is(l, CHECK_MISSING, "--cgroups=cgroupfs works without systemd");
+	return NULL;
+}
+
 static err *check_reserve(struct look *l)
 {
 	const struct node_options o = { .reserve_cpu = l->options->reserve.cpu,
@@ -311,6 +321,7 @@ static const struct {
 	{ "programs",        check_programs },
 	{ "run folder",      check_run },
 	{ "cgroup",          check_cgroup },
+	{ "cgroup manager",  check_manager },
 	{ "reserve",         check_reserve },
 	{ "user namespaces", check_userns },
 	{ "subordinate ids", check_subids },

@@ -1,5 +1,7 @@
 /* cmd/stube-systemd/main.c: one request of stube-runtime, one reply, over the socket that it was given.
  *
+ * `stube-systemd check system|user` prints who answers on the bus instead, in one line; status 1: nobody.
+ *
  * Executed by stube-runtime when the systemd cgroup manager is asked for, and by nobody else, so that what
  * libsystemd brings is loaded by whoever needs it. After a start this process is what keeps the new scope
  * alive: it stays until its socket ends. */
@@ -12,7 +14,7 @@
 #include "base/fd.h"
 #include "cmd/stube-systemd/manager.h"
 
-enum { USAGE = 2, ARENA_MAX = 1 << 20 };
+enum { USAGE = 2, ARENA_MAX = 1 << 20, CHECK_MS = 5000 };
 
 static err *act(struct manager *m, const struct unit_request *r, char *invocation)
 {
@@ -87,11 +89,34 @@ static void wait_end(int sock)
 	while (n > 0 || (n < 0 && errno == EINTR));
 }
 
+/* For people and for `stube-agent check`: who is there, or why nobody. */
+static int check(bool user)
+{
+	auto_str struct str text = STR_INIT(8192);
+	struct manager m = { .bus = NULL };
+	auto_free char *version = NULL;
+
+	err *e = manager_open(&m, user, CHECK_MS);
+	if (!e)
+		e = manager_version(&m, &version);
+	if (e)
+		err_format(e, &text);
+	else
+		str_addf(&text, "systemd %s answers on the %s bus", version, m.whose);
+	manager_close(&m);
+	puts(text.data);
+	bool failed = e != NULL;
+	err_free(e);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t number = 0;
 	bool stay = false;
 
+	if (argc == 3 && str_equal(argv[1], "check") && (str_equal(argv[2], "system") || str_equal(argv[2], "user")))
+		return check(str_equal(argv[2], "user"));
 	if (argc != 2 || !str_to_u64(argv[1], &number) || number < 3 || number > 1023 ||
 	    getsockopt((int)number, SOL_SOCKET, SO_TYPE, &(int){ 0 }, &(socklen_t){ sizeof(int) }) < 0) {
 		fputs("stube-systemd: is started by stube-runtime, which speaks to it over a socket\n",

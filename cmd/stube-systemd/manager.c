@@ -379,3 +379,13 @@ err *manager_attach(struct manager *m, const struct unit_request *r)
 
 	return n < 0 ? refused(m, n, &error, "AttachProcessesToUnit") : NULL;
 }
+
+err *manager_version(struct manager *m, char **ret)
+{
+	auto_bus_error sd_bus_error error = SD_BUS_ERROR_NULL;
+
+	(void)sd_bus_set_method_call_timeout(m->bus, left_usec(m));
+	int n = sd_bus_get_property_string(m->bus, DESTINATION, PATH, MANAGER, "Version", &error, ret);
+
+	return n < 0 ? refused(m, n, &error, "Version") : NULL;
+}

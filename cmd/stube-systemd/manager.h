@@ -22,5 +22,8 @@ err *manager_update(struct manager *m, const struct unit_request *r) MUST_CHECK;
 err *manager_stop(struct manager *m, const struct unit_request *r) MUST_CHECK;
 err *manager_attach(struct manager *m, const struct unit_request *r) MUST_CHECK;
 
+/* Which systemd answers. ret: yours to free. */
+err *manager_version(struct manager *m, char **ret) MUST_CHECK;
+
 /* Append "name", variant for each property (properties.c); an sd-bus result. */
 int append_properties(sd_bus_message *m, const struct unit_properties *list);

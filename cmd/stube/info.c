@@ -114,6 +114,14 @@ static err *find_cgroup(const struct stube_globals *globals, struct str *out)
 	return node_check_cgroup(out);
 }
 
+static err *find_manager(const struct stube_globals *globals, struct str *out)
+{
+	bool answers;
+
+	(void)globals;
+	return node_check_manager(NULL, NULL, &answers, out);
+}
+
 static err *find_seccomp(const struct stube_globals *globals, struct str *out)
 {
 	(void)globals;
@@ -130,6 +138,7 @@ static const struct fact facts[] = {
 	{ "images",  "Images",           find_images, true },
 	{ "layers",  "Layers are",       find_layers, false },
 	{ "cgroup",  "cgroup",           find_cgroup, false },
+	{ "cgroupManager", "Cgroup manager", find_manager, false },
 	{ "seccomp", "Filter actions",   find_seccomp, false },
 };
 /* clang-format on */

@@ -13,7 +13,7 @@ teardown() { rm -rf "$WORK"; }
 	run "$BIN/stube-agent" check
 	[ "$status" = 0 ]
 	[[ "${lines[0]}" =~ ^CHECK\ +RESULT\ +FOUND\ +MEANS ]]
-	for name in kernel user programs 'run folder' cgroup reserve 'user namespaces' 'subordinate ids' layers overlay seccomp; do
+	for name in kernel user programs 'run folder' cgroup 'cgroup manager' reserve 'user namespaces' 'subordinate ids' layers overlay seccomp; do
 		grep -qE "^$name +(ok|limited) " <<< "$output"
 	done
 	[ -z "$(ls -A "$WORK")" ]

@@ -251,6 +251,24 @@ lab() { # SCRIPT
 		cat $T/err
 		grep -F "interrupted by signal 15" $T/err
 		if asked; then echo "the helper is still there"; false; fi
+		[ -z "$(ls $ROOT)" ]
+		# The same for delete, which leaves what a later one takes.
+		ln -sf $TOP/build/bin/stube-systemd $T/bin/stube-systemd
+		rt_config b "$(rt_sh "sleep 600")"
+		$T/bin/stube-runtime --root $ROOT --systemd-cgroup run -d -b $T/b $ID > $T/out 2>&1
+		rm $T/bin/stube-systemd
+		fake silence
+		for signal in INT TERM; do
+			bash -c "trap - INT; exec $T/bin/stube-runtime --root $ROOT delete --force $ID" > $T/err 2>&1 &
+			until_true asked
+			kill -$signal $!
+			! wait $!
+			cat $T/err
+			[ "$(wc -l < $T/err)" = 1 ]
+			grep -F "systemd unit '"'stube-\$ID.scope'"': interrupted by signal" $T/err
+		done
+		rt delete --force $ID
+		no_unit "stube-$ID*"
 		[ -z "$(ls $ROOT)" ]'
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -308,6 +326,22 @@ lab() { # SCRIPT
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ "$output" != *Sanitizer* ]]
+}
+
+@test "info and the agent's check tell who makes cgroups, and whether systemd answers" {
+	run lab '
+		export STUBE_RUN=$T/run STUBE_DATA=$T/data STUBE_STORE=$T/store
+		manager() { grep -i "^cgroup manager"; }
+		build/bin/stube info | manager | grep -E "cgroupfs; systemd 2[0-9]+.* answers on the system bus$"
+		[[ "$(build/bin/stube info --output json | jq -r .cgroupManager)" == "cgroupfs; systemd "*" answers on the system bus" ]]
+		build/bin/stube-agent check | manager | grep -E " ok +cgroupfs; systemd .* answers"
+		build/bin/stube-agent check --cgroups systemd | manager | grep -E " ok +systemd; systemd .* answers"
+		export DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere
+		build/bin/stube-agent check | manager | grep -E " ok +cgroupfs; connect to the system bus: No such file or directory"
+		! build/bin/stube-agent check --cgroups systemd > $T/out
+		manager < $T/out | grep -E " missing +systemd; connect to the system bus: .* --cgroups=cgroupfs works without systemd$"'
+	echo "$output"
+	[ "$status" -eq 0 ]
 }
 
 @test "without a bus one line says which" {
