@@ -71,8 +71,8 @@ static err *mount_layers(struct making *m, int *layer_fds, const char **names)
 		TRY_ALLOC(m->arena, names[i],
 			  arena_strdup(m->arena, digest_file_name(&rootfs->diff_ids.items[i], text)));
 	}
-	if (indexes)
-		TRY(place_open(m->l->pins, &pins));
+	/* For trees as well: kernels before 6.15 want a place for mapped layers, for a moment. */
+	TRY(place_open(m->l->pins, &pins));
 	struct image_root_options o = {
 		.layer_fds = layer_fds,
 		.layer_names = names,

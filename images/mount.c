@@ -2,6 +2,7 @@
 #include "images/mount.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -20,6 +21,9 @@
 /* As many as overlay takes. */
 #define LOWERS_MAX 500
 
+/* Of the text of one option, fsconfig(2). */
+#define JOINED_MAX 256
+
 struct lower {
 	int fd;
 	bool detached;
@@ -30,6 +34,7 @@ struct root {
 	struct lower *lowers; /* uppermost first, as overlay wants them */
 	size_t count;
 	int upper_fd, work_fd;
+	bool joined; /* all lower layers in one option */
 };
 
 static void cleanup_root(struct root *r)
@@ -150,6 +155,16 @@ static err *make_dir(int dir_fd, const char *name, int *ret_fd)
 	return *ret_fd < 0 ? err_errno("open directory '%s'", name) : NULL;
 }
 
+/* Scratch of one mount; the mark of an earlier volatile one, also of one that failed, would forbid the next. */
+static err *renew_work(struct root *r)
+{
+	int state_fd = r->options->state_fd;
+
+	fd_clear(&r->work_fd);
+	TRY(path_remove_all(state_fd, WORK));
+	return make_dir(state_fd, WORK, &r->work_fd);
+}
+
 static err *open_upper(struct root *r)
 {
 	int state_fd = r->options->state_fd;
@@ -164,9 +179,7 @@ static err *open_upper(struct root *r)
 		if (renameat(state_fd, UPPER_NEW, state_fd, UPPER) < 0)
 			return err_errno("rename '%s'", UPPER_NEW);
 	}
-	/* Scratch of one mount; the mark of an earlier volatile one would forbid the next. */
-	TRY(path_remove_all(state_fd, WORK));
-	return make_dir(state_fd, WORK, &r->work_fd);
+	return renew_work(r);
 }
 
 /* By descriptor since Linux 6.13, by name before; no name of ours can be replaced by anybody. */
@@ -179,6 +192,37 @@ static err *set_dir(int fs, const char *key, int fd)
 	return fs_set(fs, key, path_of_fd(fd, path));
 }
 
+/* One option has room for 255 bytes, and names of another directory than the working one are long. The working directory
+ * becomes this thread's own first; overlay finds the layers when it is told of them, or (before 6.5) when it mounts. */
+static err *mount_joined(const struct root *r, int fs, unsigned attributes, int *ret_mount_fd)
+{
+	auto_str struct str names = STR_INIT(JOINED_MAX);
+	auto_close int back = -1;
+
+	for (size_t i = 0; i < r->count; i++)
+		str_addf(&names, "%s%d", i ? ":" : "", r->lowers[i].fd);
+	if (names.failed || names.len >= JOINED_MAX)
+		return err_new(E2BIG, "%zu layers are more than this kernel takes", r->count);
+	if (unshare(CLONE_FS) < 0)
+		return err_errno("unshare the working directory");
+	back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (back < 0 || chdir("/proc/self/fd") < 0)
+		return err_errno("change to '/proc/self/fd'");
+	err *e = fs_set(fs, "lowerdir", names.data);
+	if (!e)
+		e = fs_mount(fs, attributes, ret_mount_fd);
+	if (fchdir(back) < 0 && !e)
+		e = err_errno("change back to the working directory");
+	return e;
+}
+
+static err *set_lowers(const struct root *r, int fs)
+{
+	for (size_t i = 0; i < r->count; i++)
+		TRY(set_dir(fs, "lowerdir+", r->lowers[i].fd));
+	return NULL;
+}
+
 /* What an image could otherwise use to steer overlay is off: redirects and metadata-only copies. */
 static err *mount_overlay(const struct root *r, int *ret_mount_fd)
 {
@@ -188,8 +232,8 @@ static err *mount_overlay(const struct root *r, int *ret_mount_fd)
 
 	TRY(fs_open("overlay", &fs));
 	TRY(fs_set(fs, "source", "stube"));
-	for (size_t i = 0; i < r->count; i++)
-		TRY(set_dir(fs, "lowerdir+", r->lowers[i].fd));
+	if (!r->joined)
+		TRY(set_lowers(r, fs));
 	if (o->state_fd >= 0) {
 		TRY(set_dir(fs, "upperdir", r->upper_fd));
 		TRY(set_dir(fs, "workdir", r->work_fd));
@@ -202,7 +246,33 @@ static err *mount_overlay(const struct root *r, int *ret_mount_fd)
 	TRY(fs_set(fs, "metacopy", "off"));
 	TRY(fs_set(fs, "index", "off"));
 	TRY(fs_set(fs, "xino", "auto"));
-	return fs_mount(fs, attributes, ret_mount_fd);
+	return r->joined ? mount_joined(r, fs, attributes, ret_mount_fd) : fs_mount(fs, attributes, ret_mount_fd);
+}
+
+/* Linux before 6.8 lacks the option; before 6.5 it takes any, and says EINVAL when it comes to mount. */
+static bool takes_lower_by_lower(void)
+{
+	auto_close int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+
+	return fs < 0 || (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", "/proc/self/none", 0) < 0 && errno == ENOENT);
+}
+
+static err *mount_again(struct root *r, int *ret_mount_fd)
+{
+	if (r->options->state_fd >= 0)
+		TRY(renew_work(r));
+	return mount_overlay(r, ret_mount_fd);
+}
+
+static err *mount_layers(struct root *r, int *ret_mount_fd)
+{
+	err *e = mount_overlay(r, ret_mount_fd);
+
+	if (!e || e->code != EINVAL || r->joined || takes_lower_by_lower())
+		return e;
+	err_free(e);
+	r->joined = true;
+	return mount_again(r, ret_mount_fd);
 }
 
 /* ---- kernels before 6.15: overlay takes only what is attached in the caller's mount namespace ---- */
@@ -252,14 +322,14 @@ static void detach(const struct root *r)
 	}
 }
 
-static err *mount_attached(const struct root *r, int *ret_mount_fd)
+static err *mount_attached(struct root *r, int *ret_mount_fd)
 {
 	auto_close int lock_fd = -1;
 
 	TRY(pins_lock(r->options->pins_fd, &lock_fd));
 	err *e = attach(r);
 	if (!e)
-		e = mount_overlay(r, ret_mount_fd);
+		e = mount_again(r, ret_mount_fd);
 	detach(r);
 	return e;
 }
@@ -270,12 +340,13 @@ err *image_root_mount(const struct image_root_options *options, int *ret_mount_f
 		.options = options,
 		.upper_fd = -1,
 		.work_fd = -1,
+		.joined = options->join_layers,
 	};
 
 	TRY(open_lowers(&r));
 	if (options->state_fd >= 0)
 		TRY(err_wrap(open_upper(&r), "upper layer"));
-	err *e = options->attach_layers ? NULL : mount_overlay(&r, ret_mount_fd);
+	err *e = options->attach_layers ? NULL : mount_layers(&r, ret_mount_fd);
 	bool retry = options->attach_layers || (e && e->code == EINVAL);
 	if (retry && options->pins_fd >= 0 && any_detached(&r)) {
 		err_free(e);

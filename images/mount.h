@@ -48,6 +48,10 @@ struct image_root_options {
 	/* Attach detached layers to a place below pins_fd while overlay opens them, as kernels before 6.15 need.
 	 * Done without asking when the kernel refuses them; tests set it. */
 	bool attach_layers;
+
+	/* Name all layers in one option, as kernels before 6.8 need (some 60 at most). The calling thread's working
+	 * directory is no longer that of others afterwards. Done without asking on such a kernel; tests set it. */
+	bool join_layers;
 };
 
 /* Begin with this: 0 is a descriptor. */

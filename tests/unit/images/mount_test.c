@@ -309,12 +309,13 @@ static void test_ids_are_those_of_the_user_namespace(void **state)
 	put_layer(0, base_rows);
 	put_layer(1, next_rows);
 	auto_close int userns = make_userns(100000, 1000, &pid);
-	for (int way = 0; way < 4; way++) {
+	for (int way = 0; way < 5; way++) {
 		auto_close int root = -1;
 		o = options_for(2);
 		o.userns_fd = userns;
-		o.trees = way == 1;
-		o.attach_layers = way == 2;
+		o.trees = way == 1 || way == 4;
+		o.attach_layers = way == 2 || way == 4;
+		o.join_layers = way == 4; /* Linux 6.1 */
 		o.pins_fd = way == 3 ? -1 : pins_fd;
 		assert_ok(image_root_mount(&o, &root));
 		assert_merged(root);
@@ -329,6 +330,29 @@ static void test_ids_are_those_of_the_user_namespace(void **state)
 		assert_ok(image_root_remove(state_fd));
 	}
 	waitpid(pid, NULL, 0);
+}
+
+static void test_more_layers_than_an_old_kernel_takes_are_refused_in_words(void **state)
+{
+	int fds[100];
+	char before[256], after[256];
+
+	(void)state;
+	put_layer(0, base_rows);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = layer_fds[0];
+	struct image_root_options o = options_for(ARRAY_LEN(fds));
+	o.layer_fds = fds;
+	o.layer_names = NULL;
+	o.trees = o.join_layers = true;
+	auto_close int root = -1;
+	assert_err(image_root_mount(&o, &root), "root of layers: 100 layers are more than this kernel takes");
+	/* What fails and what does not leaves the working directory where it was. */
+	assert_non_null(getcwd(before, sizeof(before)));
+	o.layer_count = 1;
+	assert_ok(image_root_mount(&o, &root));
+	assert_string_equal(getcwd(after, sizeof(after)), before);
+	assert_content(root, "etc/b", "base b");
 }
 
 static void test_a_root_without_upper_layer_cannot_be_written(void **state)
@@ -637,6 +661,7 @@ int main(void)
 		TEST(test_release_keeps_what_is_in_use),
 		TEST(test_a_rebuilt_index_does_not_meet_the_old_pin),
 		TEST(test_ids_are_those_of_the_user_namespace),
+		TEST(test_more_layers_than_an_old_kernel_takes_are_refused_in_words),
 		TEST(test_a_root_without_upper_layer_cannot_be_written),
 		TEST(test_an_image_without_layers_is_an_empty_root),
 		TEST(test_an_opaque_root_hides_the_layers_below),
