@@ -139,18 +139,21 @@ static NORETURN void child(struct start *s, int cgroup_fd)
 }
 
 /* Whether the child may share the runtime's memory until it executes stube-init, while the runtime waits:
- * no page table is copied and no page twice. Not if a parent's row comes before, nor when anything but new
- * namespaces is entered, where somebody else could already see the child. Not for exec either: whoever may
- * freeze the container's cgroup, its own root perhaps, would stop the runtime with the child, deaf to signals. */
+ * no page table is copied and no page twice. Not if a row of the parent comes before, nor when anything but new
+ * namespaces is entered, where somebody else could already see the child: of the rows up to then only that of
+ * the cgroup namespace may be wanted. Not for exec either: whoever may freeze the container's cgroup, its own
+ * root perhaps, would stop the runtime with the child, deaf to signals. */
 static bool may_share_memory(const struct start *s)
 {
-	uint32_t early = PLAN_JOIN | PLAN_LATE_USER | PLAN_NEW_USER | PLAN_USER | PLAN_UNSHARE |
-			 PLAN_NEW_TIME | PLAN_FORK | PLAN_LIMITS | PLAN_NET_DEVICES | PLAN_ENTER_UNIT;
-
 #ifdef __SANITIZE_ADDRESS__
 	return false; /* it keeps books of each stack */
 #endif
-	return s->table == steps_create && !(s->plan.plan.flags & early);
+	if (s->table != steps_create)
+		return false;
+	for (const struct step *row = s->table; row->id != STEP_ENTER_INIT; row++)
+		if (step_is_wanted(row, s->plan.plan.flags) && row->id != STEP_CGROUP_NAMESPACE)
+			return false;
+	return true;
 }
 
 static void run_child(void *data)

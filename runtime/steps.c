@@ -258,7 +258,7 @@ static bool is_child(enum step_role role)
 	return role != STEP_PARENT;
 }
 
-static bool wanted(const struct step *row, uint32_t flags)
+bool step_is_wanted(const struct step *row, uint32_t flags)
 {
 	return !row->when || (row->when & flags);
 }
@@ -280,7 +280,7 @@ err *walk_steps(struct walk *w, const struct step *table, size_t from)
 		const struct step *row = &table[i];
 		bool mine = is_child(row->role) == is_child(w->role);
 
-		if (!wanted(row, w->flags))
+		if (!step_is_wanted(row, w->flags))
 			continue;
 		/* At the beginning the owner of the first row has the turn, without a message. */
 		bool change = w->owner != WALK_NOBODY && (bool)w->owner != is_child(row->role);

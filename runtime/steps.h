@@ -74,6 +74,9 @@ struct step {
 /* Ended by a row without name. */
 extern const struct step steps_create[], steps_exec[], steps_start[], steps_hotplug[];
 
+/* flags: enum plan_flag of the plan. */
+bool step_is_wanted(const struct step *row, uint32_t flags);
+
 /* One side of a walk. */
 struct walk {
 	enum step_role role;
