@@ -23,8 +23,10 @@
 
 #define BACKOFF_FIRST (10 * (int64_t)NSEC_PER_SEC)
 #define BACKOFF_MAX   (300 * (int64_t)NSEC_PER_SEC)
-/* So long a program that was just started may be without contact before an old lease counts: it may have been the
- * agent alone that was away. */
+/* Empty slices in which nothing was made for so long, in seconds, are nobody's. */
+#define LEFT_AFTER     600
+/* So long a program that was just started may be without contact before an old lease counts: it may have been
+ * the agent alone that was away. */
 #define START_PATIENCE (10 * (int64_t)NSEC_PER_SEC)
 
 /* ---- from the records ---- */
@@ -208,11 +210,14 @@ static err *open_cgroups(struct pods *p)
 	p->cgroup_fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->cgroup_fd < 0)
 		return err_errno("open '%s'", where);
-	if (p->systemd || p->o.share.cpu_weight == 0)
+	if (p->systemd)
 		return NULL;
-	auto_err err *e = slices_share(p->cgroup_fd, &p->o.share);
+	err *e = slices_sweep(p->cgroup_fd, clock_real() / (int64_t)NSEC_PER_SEC - LEFT_AFTER);
+	if (!e && p->o.share.cpu_weight > 0)
+		e = slices_share(p->cgroup_fd, &p->o.share);
 	if (e)
 		log_err(e);
+	err_free(e);
 	return NULL;
 }
 

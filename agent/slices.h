@@ -50,3 +50,8 @@ err *slices_make(int root_fd, const char *path, const struct slice_values *value
 
 /* Take the Pod's slice away, and the tenant's with its last Pod. EBUSY: something runs in it. A missing one is fine. */
 err *slices_remove(int root_fd, const char *path) MUST_CHECK;
+
+/* Take away what agents left that were killed for good, or lost their records: slices of Pods in which
+ * nothing runs and nothing was made since `before` (seconds since the epoch). One of ours that goes is made
+ * anew with its sandbox. */
+err *slices_sweep(int root_fd, int64_t before) MUST_CHECK;

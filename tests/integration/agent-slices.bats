@@ -81,3 +81,22 @@ slice_is() { [ "$(cgroup_of "$(pid "$1" "$2")")" = "$3" ]; }
 	tell "forget $A"
 	eventually nothing_left
 }
+
+@test "what an agent left that lost its records goes when the next one starts, but nothing that is new or in use" {
+	local tenant=$CGROUPS/stube.slice/stube-${TAG}_left.slice used
+	mkdir -p "$tenant"/stube-${TAG}_left-pod{old,new,used}.slice/x
+	sleep 1000 3>&- 4>&- &
+	used=$!
+	echo $used > "$tenant/stube-${TAG}_left-podused.slice/x/cgroup.procs"
+	touch -d '1 hour ago' "$tenant"/stube-${TAG}_left-pod{old,used}.slice
+	driver_start
+	[ ! -e "$tenant/stube-${TAG}_left-podold.slice" ]
+	[ -d "$tenant/stube-${TAG}_left-podnew.slice/x" ]
+	[ -d "$tenant/stube-${TAG}_left-podused.slice/x" ]
+	driver_kill
+	kill $used
+	wait $used || true
+	touch -d '1 hour ago' "$tenant"/stube-${TAG}_left-pod{new,used}.slice
+	driver_start
+	[ ! -e "$tenant" ]
+}

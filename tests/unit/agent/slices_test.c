@@ -255,6 +255,30 @@ static void test_a_slice_in_use_is_not_removed(void **state)
 	assert_err_code(slices_remove(root_fd, "/" POD_1), ENOTEMPTY);
 }
 
+static void test_what_others_left_is_swept_when_it_is_empty_and_old(void **state)
+{
+	static const char *const pods[] = { POD_1, POD_2, TENANT_A "/stube-amt_a-podu3.slice" };
+	const struct slice_values v = { 100, 60, 50000, 20, 99 };
+	struct stat st;
+
+	(void)state;
+	assert_ok(slices_sweep(root_fd, INT64_MAX)); /* no /stube.slice yet */
+	for (size_t i = 0; i < ARRAY_LEN(pods); i++) {
+		char path[SLICES_PATH_MAX];
+		snprintf(path, sizeof(path), "/%s", pods[i]);
+		assert_ok(slices_make(root_fd, path, &v));
+	}
+	/* Nobody says of the first whether something runs in it, of the second somebody does. */
+	write_file(POD_2, "cgroup.events", "populated 1\nfrozen 0\n");
+	write_file(pods[2], "cgroup.events", "populated 0\nfrozen 0\n");
+	assert_ok(slices_sweep(root_fd, INT64_MAX));
+	assert_int_equal(fstatat(root_fd, POD_1, &st, 0), 0);
+	assert_int_equal(fstatat(root_fd, POD_2, &st, 0), 0);
+	/* A plain directory with a file cannot go; the kernel's own files are no obstacle
+	 * (tests/integration/agent-slices.bats). */
+	assert_int_equal(fstatat(root_fd, pods[2], &st, 0), 0);
+}
+
 static void test_a_link_in_the_hierarchy_is_not_followed(void **state)
 {
 	(void)state;
@@ -302,6 +326,7 @@ int main(void)
 		TEST(test_a_pod_and_its_tenant_have_values_and_go),
 		TEST(test_without_controllers_there_are_directories_alone),
 		TEST(test_a_slice_in_use_is_not_removed),
+		TEST(test_what_others_left_is_swept_when_it_is_empty_and_old),
 		TEST(test_a_link_in_the_hierarchy_is_not_followed),
 		TEST(test_all_pods_together_leave_the_machine_its_share),
 	};
