@@ -5,8 +5,10 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* One line each, appended: who makes cgroups, and whether systemd answers (node-manager.c); how layers come into a root; the v2 hierarchy and its controllers; actions of filters. */
-err *node_check_manager(const char *programs, const char *manager, bool *ret_answers, struct str *out) MUST_CHECK;
+/* One line each, appended: who makes cgroups, and whether systemd answers (node-manager.c); how layers come
+ * into a root; the v2 hierarchy and its controllers; actions of filters. */
+err *node_check_manager(const char *programs, const char *manager, bool *ret_answers,
+			struct str *out) MUST_CHECK;
 err *node_check_layers(struct str *out) MUST_CHECK;
 err *node_check_cgroup(struct str *out) MUST_CHECK;
 err *node_check_seccomp(struct str *out) MUST_CHECK;

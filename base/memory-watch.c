@@ -1,5 +1,5 @@
-/* base/memory-watch.c: whether the kernel killed something in a cgroup for want of memory, asked when the cgroup may be
- * gone already. */
+/* base/memory-watch.c: whether the kernel killed something in a cgroup for want of memory, asked when the
+ * cgroup may be gone already. */
 #include "base/memory-watch.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-/* The limit is hit, and that is told, some milliseconds before anything is killed, and again while it is held: a
- * reading of long ago has nothing to do with this end. */
+/* The limit is hit, and that is told, some milliseconds before anything is killed, and again while it is
+ * held: a reading of long ago has nothing to do with this end. */
 static const int64_t recent = 5 * (int64_t)NSEC_PER_SEC;
 
 /* The number behind oom_kill; false when the file cannot be read any more. */
@@ -58,7 +58,8 @@ bool memory_watch_read(struct memory_watch *w)
 {
 	uint64_t above = 0;
 
-	/* The parent first: a kill between the two readings is then seen in the second, or later in the parent. */
+	/* The parent first: a kill between the two readings is then seen in the second, or later in the
+	 * parent. */
 	(void)read_kills(w->above, &above);
 	if (!read_kills(w->own, &w->own_kills))
 		return false;

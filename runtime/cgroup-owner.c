@@ -80,7 +80,8 @@ static bool find_outside(const char *map, uint64_t id, uid_t *ret)
 	return false;
 }
 
-err *cgroup_give_to_user(int cgroup_fd, const struct oci_config *config, int proc_fd, pid_t pid, bool rootless)
+err *cgroup_give_to_user(int cgroup_fd, const struct oci_config *config, int proc_fd, pid_t pid,
+			 bool rootless)
 {
 	auto_str struct str map = STR_INIT(64 * 1024);
 	char path[32];

@@ -16,13 +16,12 @@ err *cgroup_give(int cgroup_fd, uid_t uid, gid_t gid) MUST_CHECK;
  * /sys/fs/cgroup. Not with the annotation run.oci.delegate-cgroup, which gives one below. */
 bool cgroup_owner_wanted(const struct oci_config *config);
 
-/* If so, give the container's cgroup to who process.user.uid is on the host. For one that was made for the container: what
- * was there before stays whose it was.
- *   cgroup_fd     where its processes are; -1: none
+/* If so, give the container's cgroup to who process.user.uid is on the host. For one that was made for the
+ * container: what was there before stays whose it was. cgroup_fd     where its processes are; -1: none
  *   proc_fd, pid  the container's first process, in its user namespace: its map decides, not config.json's
  *   rootless      what the caller may not give stays: the spec only allows it */
-err *cgroup_give_to_user(int cgroup_fd, const struct oci_config *config, int proc_fd, pid_t pid, bool rootless)
-	MUST_CHECK;
+err *cgroup_give_to_user(int cgroup_fd, const struct oci_config *config, int proc_fd, pid_t pid,
+			 bool rootless) MUST_CHECK;
 
 /* A container that enters a cgroup which was there before says so in an extended attribute of the directory
  * that nobody inside can write: whoever made it, under another --root, has nothing there any more. Best

@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 	uint64_t number = 0;
 	bool stay = false;
 
-	if (argc == 3 && str_equal(argv[1], "check") && (str_equal(argv[2], "system") || str_equal(argv[2], "user")))
+	if (argc == 3 && str_equal(argv[1], "check") &&
+	    (str_equal(argv[2], "system") || str_equal(argv[2], "user")))
 		return check(str_equal(argv[2], "user"));
 	if (argc != 2 || !str_to_u64(argv[1], &number) || number < 3 || number > 1023 ||
 	    getsockopt((int)number, SOL_SOCKET, SO_TYPE, &(int){ 0 }, &(socklen_t){ sizeof(int) }) < 0) {
