@@ -239,6 +239,33 @@ static void check_before_update(void)
 	UNTIL(is_in_state("\"stopped\""));
 }
 
+/* What the tests above see is the doing of the limits, not of the machine. */
+static void without_limits(void)
+{
+	int64_t fastest = INT64_MAX;
+
+	EQUAL(vm_run("{}", "\"load\",\"memory\",\"100\""), 0);
+	IS(vm_output, "touched 100 MiB");
+	EQUAL(vm_run("{}", "\"load\",\"fork\",\"100\""), 0);
+	IS(vm_output, "100 ok");
+	for (int i = 0; i < 5 && fastest > 1500; i++) {
+		EQUAL(vm_run("{}", "\"load\",\"write\",\"/tmp/data\",\"3072\""), 0);
+		unlink(VM_BUNDLE "/rootfs/tmp/data");
+		int64_t took = strtoll(vm_output, NULL, 10);
+		fastest = took < fastest ? took : fastest;
+	}
+	vm_note("3 MiB: %lld ms", (long long)fastest);
+	BETWEEN(fastest, 0, 1500);
+	vm_config("{\"devices\":[" ALL "]}", THREE_MODES, KMSG);
+	EQUAL(VM_RT("run", "-b", VM_BUNDLE, vm_id), 0);
+	IS(vm_output, "ok\nok\nok");
+	vm_begin("{}", "\"load\",\"spin\",\"600000\"");
+	vm_sleep_ms(300);
+	int64_t got = share(1000);
+	vm_note("%lld thousandths", (long long)got);
+	EQUAL(got > 600, true);
+}
+
 static void missing_controller(void)
 {
 	EQUAL(vm_run("{\"rdma\":{\"none\":{\"hcaHandles\":1}},\"unified\":{\"nothing.max\":\"1\"}}", SLEEP), 1);
@@ -309,6 +336,7 @@ static const struct vm_test tests[] = {
 	{ "update changes what is in force, one half of a pair included", update, false },
 	{ "checkBeforeUpdate refuses a limit below what is in use; without it the process is killed",
 	  check_before_update, false },
+	{ "without limits nothing of this is refused, slowed or killed", without_limits, false },
 	{ "a controller that is missing is named with its field", missing_controller, false },
 	{ "processors and memory nodes are those of cpu.cpus and cpu.mems", cpuset, true },
 	{ "figures of pressure are in events --stats", pressure, true },

@@ -56,7 +56,7 @@ began() { # RESOURCES WORD...
 	local resources=$1
 	shift
 	config "$resources" . "$@"
-	rt run -d -b "$T/b" "$ID" > "$T/out" 2>&1 < /dev/null
+	rt run -d -b "$T/b" "$ID" > "$T/out" 2>&1 < /dev/null || { cat "$T/out"; return 1; }
 	DIR=$(cgroup_dir)
 	[ -d "$DIR" ]
 }
