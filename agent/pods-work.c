@@ -265,10 +265,17 @@ static err *make_slice(const struct job *j)
 {
 	struct slice_values values;
 
-	if (!slice_of(j) || j->p->systemd)
+	if (!slice_of(j))
 		return NULL;
 	slices_of_pod(j->object->pod, &values);
-	return slices_make(j->p->cgroup_fd, j->slice, &values);
+	return (j->p->systemd ? slices_units_make : slices_make)(j->p->cgroup_fd, j->slice, &values);
+}
+
+static err *remove_slice(const struct job *j)
+{
+	if (!slice_of(j))
+		return NULL;
+	return (j->p->systemd ? slices_units_remove : slices_remove)(j->p->cgroup_fd, j->slice);
 }
 
 static err *make_sandbox(struct job *j)
@@ -308,8 +315,7 @@ static err *end_sandbox(struct job *j)
 
 	TRY(remove_local(j->p, pods_local_name(j->uid, PODS_SANDBOX, j->sandbox_attempt, name)));
 	/* One that is still in use goes with the Pod. */
-	if (slice_of(j))
-		IGNORE(slices_remove(j->p->cgroup_fd, j->slice));
+	IGNORE(remove_slice(j));
 	return NULL;
 }
 
@@ -414,8 +420,7 @@ static err *remove_all(struct job *j)
 			TRY(remove_local(p, pods_local_name(j->uid, (int)i, a, name)));
 	for (uint32_t a = j->sandbox_attempt > 2 ? j->sandbox_attempt - 2 : 1; a <= j->sandbox_attempt; a++)
 		TRY(remove_local(p, pods_local_name(j->uid, PODS_SANDBOX, a, name)));
-	if (slice_of(j))
-		TRY(slices_remove(p->cgroup_fd, j->slice));
+	TRY(remove_slice(j));
 	if (local_owner_exists(p->local, j->uid))
 		TRY(take_ids(j));
 	if (j->ids.first > 0)

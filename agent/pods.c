@@ -210,11 +210,11 @@ static err *open_cgroups(struct pods *p)
 	p->cgroup_fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->cgroup_fd < 0)
 		return err_errno("open '%s'", where);
-	if (p->systemd)
-		return NULL;
-	err *e = slices_sweep(p->cgroup_fd, clock_real() / (int64_t)NSEC_PER_SEC - LEFT_AFTER);
+	err *e = p->systemd ? NULL
+			    : slices_sweep(p->cgroup_fd, clock_real() / (int64_t)NSEC_PER_SEC - LEFT_AFTER);
 	if (!e && p->o.share.cpu_weight > 0)
-		e = slices_share(p->cgroup_fd, &p->o.share);
+		e = p->systemd ? slices_units_share(p->cgroup_fd, &p->o.share)
+			       : slices_share(p->cgroup_fd, &p->o.share);
 	if (e)
 		log_err(e);
 	err_free(e);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/slices-internal.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -162,7 +163,7 @@ static void enable(int fd)
 
 /* ---- directories ---- */
 
-static err *open_dir(int fd, const char *name, bool make, int *ret_fd)
+err *slices_open(int fd, const char *name, bool make, int *ret_fd)
 {
 	if (make && mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
 		return err_errno("make the cgroup '%s'", name);
@@ -179,13 +180,13 @@ static err *open_dir(int fd, const char *name, bool make, int *ret_fd)
 }
 
 /* /stube.slice, which nobody removes, with the lock that ends with the descriptor. */
-static err *open_all(int root_fd, bool make, int *ret_fd)
+err *slices_lock(int root_fd, bool make, int *ret_fd)
 {
 	auto_close int fd = -1;
 
 	if (make)
 		enable(root_fd);
-	TRY(open_dir(root_fd, &SLICES_ROOT[1], make, &fd));
+	TRY(slices_open(root_fd, &SLICES_ROOT[1], make, &fd));
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return err_errno("lock '" SLICES_ROOT "'");
@@ -197,12 +198,11 @@ static err *open_all(int root_fd, bool make, int *ret_fd)
 
 /* Weight and protection of a slice are the sum of those in it: a tenant with one Pod does not outweigh one with a hundred, and
  * memory is protected only as far as it is all the way up. */
-static err *sum_up(int fd, bool weigh)
+err *slices_sums(int fd, int64_t *ret_weight, int64_t *ret_low)
 {
 	auto_close int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own < 0 ? NULL : fdopendir(own);
 	int64_t weight = 0, low = 0, value;
-	char text[32];
 
 	if (!dir)
 		return err_errno("list a slice");
@@ -218,31 +218,53 @@ static err *sum_up(int fd, bool weigh)
 			low += MIN(value, INT64_MAX - low);
 	}
 	closedir(dir);
-	snprintf(text, sizeof(text), "%" PRId64, MIN(MAX(weight, 1), WEIGHT_MOST));
+	*ret_weight = MIN(MAX(weight, 1), WEIGHT_MOST);
+	*ret_low = low;
+	return NULL;
+}
+
+static err *sum_up(int fd, bool weigh)
+{
+	int64_t weight, low;
+	char text[32];
+
+	TRY(slices_sums(fd, &weight, &low));
+	snprintf(text, sizeof(text), "%" PRId64, weight);
 	if (weigh)
 		TRY(put(fd, "cpu.weight", text));
 	return put_limit(fd, "memory.low", low);
 }
 
+err *slices_fit(int fd, struct slice_values *share)
+{
+	int64_t used = 0, limit = 0, wanted = share->memory_max;
+
+	if (wanted < 0 || !read_number(fd, "memory.current", &used) || used <= wanted ||
+	    (read_number(fd, "memory.max", &limit) && limit <= wanted))
+		return NULL;
+	share->memory_max = limit > 0 ? limit : -1;
+	return err_new(EBUSY,
+		       "Pods use %" PRId64 " bytes of memory, more than the %" PRId64
+		       " that are not reserved for the machine: the limit waits",
+		       used, wanted);
+}
+
 err *slices_share(int root_fd, const struct slice_values *share)
 {
 	auto_close int fd = -1;
-	int64_t used = 0, limit = 0;
 
-	TRY(open_all(root_fd, true, &fd));
-	if (share->memory_max >= 0 && read_number(fd, "memory.current", &used) && used > share->memory_max &&
-	    !(read_number(fd, "memory.max", &limit) && limit <= share->memory_max)) {
-		struct slice_values rest = *share;
-		rest.memory_max = limit > 0 ? limit : -1;
-		TRY(put_values(fd, &rest));
-		return err_new(EBUSY, "Pods use %" PRId64 " bytes of memory, more than the %" PRId64
-			       " that are not reserved for the machine: the limit waits", used, share->memory_max);
-	}
-	return put_values(fd, share);
+	TRY(slices_lock(root_fd, true, &fd));
+	struct slice_values fitting = *share;
+	err *e = slices_fit(fd, &fitting);
+	err *failed = put_values(fd, &fitting);
+	if (!e)
+		return failed;
+	err_free(failed);
+	return e;
 }
 
 /* "/stube.slice/TENANT/POD" in two. */
-static err *split(const char *path, char tenant[static SLICES_PATH_MAX], const char **ret_pod)
+err *slices_split(const char *path, char tenant[static SLICES_PATH_MAX], const char **ret_pod)
 {
 	if (!slices_is_path(path))
 		return err_new(EINVAL, "'%s' is no slice of a Pod", path);
@@ -261,11 +283,11 @@ err *slices_make(int root_fd, const char *path, const struct slice_values *value
 	char name[SLICES_PATH_MAX];
 	const char *pod_name;
 
-	TRY(split(path, name, &pod_name));
-	TRY(open_all(root_fd, true, &all));
-	TRY(open_dir(all, name, true, &tenant));
+	TRY(slices_split(path, name, &pod_name));
+	TRY(slices_lock(root_fd, true, &all));
+	TRY(slices_open(all, name, true, &tenant));
 	enable(tenant);
-	TRY(open_dir(tenant, pod_name, true, &pod));
+	TRY(slices_open(tenant, pod_name, true, &pod));
 	enable(pod);
 	TRY(err_wrap(put_values(pod, values), "slice '%s'", pod_name));
 	TRY(sum_up(tenant, true));
@@ -295,7 +317,7 @@ static err *remove_pod(int tenant, const char *pod_name)
 		return NULL;
 	if (errno != EBUSY && errno != ENOTEMPTY)
 		return err_errno("remove the slice '%s'", pod_name);
-	TRY(open_dir(tenant, pod_name, false, &pod));
+	TRY(slices_open(tenant, pod_name, false, &pod));
 	remove_children(pod);
 	if (unlinkat(tenant, pod_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return err_errno("remove the slice '%s'", pod_name);
@@ -317,10 +339,10 @@ err *slices_remove(int root_fd, const char *path)
 	char name[SLICES_PATH_MAX];
 	const char *pod_name;
 
-	TRY(split(path, name, &pod_name));
-	err *e = open_all(root_fd, false, &all);
+	TRY(slices_split(path, name, &pod_name));
+	err *e = slices_lock(root_fd, false, &all);
 	if (!e)
-		e = open_dir(all, name, false, &tenant);
+		e = slices_open(all, name, false, &tenant);
 	if (is_gone(e))
 		return NULL;
 	TRY(e);
@@ -332,20 +354,26 @@ err *slices_remove(int root_fd, const char *path)
 
 /* ---- what others left ---- */
 
-/* Nothing runs in it, and nothing was made in it lately: an agent that makes one fills it at once. */
-static bool is_left(int fd, int64_t before)
+bool slices_is_empty(int fd)
 {
 	auto_str struct str text = STR_INIT(4096);
 	auto_err err *e = file_read(fd, "cgroup.events", &text);
+
+	return !e && strstr(text.data, "populated 0\n");
+}
+
+/* Nothing runs in it, and nothing was made in it lately: an agent that makes one fills it at once. */
+static bool is_left(int fd, int64_t before)
+{
 	struct stat st;
 
-	return !e && strstr(text.data, "populated 0\n") && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < before;
+	return slices_is_empty(fd) && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < before;
 }
 
 static bool sweep_pod(int tenant, const char *name, int64_t before)
 {
 	auto_close int pod = -1;
-	err *e = open_dir(tenant, name, false, &pod);
+	err *e = slices_open(tenant, name, false, &pod);
 
 	if (!e && !is_left(pod, before))
 		return false;
@@ -377,7 +405,7 @@ static size_t each_slice(int fd, bool (*fn)(int fd, const char *name, int64_t be
 static bool sweep_tenant(int all, const char *name, int64_t before)
 {
 	auto_close int tenant = -1;
-	err *e = open_dir(all, name, false, &tenant);
+	err *e = slices_open(all, name, false, &tenant);
 
 	if (!e && each_slice(tenant, sweep_pod, before) > 0 && unlinkat(all, name, AT_REMOVEDIR) < 0)
 		e = sum_up(tenant, true);
@@ -388,7 +416,7 @@ static bool sweep_tenant(int all, const char *name, int64_t before)
 err *slices_sweep(int root_fd, int64_t before)
 {
 	auto_close int all = -1;
-	err *e = open_all(root_fd, false, &all);
+	err *e = slices_lock(root_fd, false, &all);
 
 	if (is_gone(e))
 		return NULL;

@@ -55,3 +55,9 @@ err *slices_remove(int root_fd, const char *path) MUST_CHECK;
  * nothing runs and nothing was made since `before` (seconds since the epoch). One of ours that goes is made
  * anew with its sandbox. */
 err *slices_sweep(int root_fd, int64_t before) MUST_CHECK;
+
+/* The same where the service manager makes cgroups: slices are its units, with these values as properties, so
+ * that it and `systemctl show` know of them. The directories are looked at; nothing in them is written. */
+err *slices_units_share(int root_fd, const struct slice_values *share) MUST_CHECK;
+err *slices_units_make(int root_fd, const char *path, const struct slice_values *values) MUST_CHECK;
+err *slices_units_remove(int root_fd, const char *path) MUST_CHECK;

@@ -23,7 +23,7 @@ vendors() {
 	check 'curl/' 'net/|examples/'
 	check 'microhttpd' 'net/|examples/'
 	check 'gnutls/' 'net/server'
-	check 'systemd/' 'net/loop|cmd/stube-systemd/'
+	check 'systemd/' 'net/(loop|units)|cmd/stube-systemd/'
 	check 'sqlite3' 'scheduler/store-sqlite|examples/|tests/'
 	check 'yaml' 'api/yaml'
 	check 'openssl/' 'oci/|net/|examples/|tests/|images/|registry/'
