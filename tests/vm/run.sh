@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Run tests in the project's own machines, which have systemd and all of cgroup v2: tests/vm/run.sh [-m MACHINE] [PATTERN]
-# runs the lines of tests/vm/Tests whose file or manager matches. TAP, then the summary as the last line; status 1 when
-# anything failed, and that includes a machine that does not boot or gives no result in time.
+# runs the lines of tests/vm/Tests whose file or manager matches, and tests/vm/services.sh, which boots a machine twice. TAP,
+# then the summary as the last line; status 1 when anything failed, and that includes a machine that does not boot or gives
+# no result in time.
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/vm/boot.sh
@@ -52,13 +53,29 @@ machine() {
 	rm -rf --one-file-system "$control"
 }
 
+wanted() { # MACHINE
+	local where manager build file
+	while read -r where manager build _ file; do
+		[ "$where" = "$1" ] && [[ "$file $manager $build" =~ $pattern ]] && return
+	done < <(grep -v '^#' tests/vm/Tests)
+	return 1
+}
+
+services() {
+	local start=$SECONDS
+	echo '# machine uml, the programs as services'
+	STUBE_VM_IMAGE=$image tests/vm/services.sh | tee "$results/services.tap"
+	echo "# machine uml, the programs as services: all $((SECONDS - start)) s"
+}
+
 if image=$(tests/vm/image.sh); then
 	# A shared lock: this image is in use, nobody removes it.
 	exec 8< "$image"
 	flock -s 8
 	for name in $machines; do
-		machine "$name"
+		wanted "$name" && machine "$name"
 	done
+	[[ " $machines " = *' uml '* && tests/vm/services.sh =~ $pattern ]] && services
 else
 	echo "not ok 1 the machines' image cannot be made" | tee "$results/image.tap"
 fi
