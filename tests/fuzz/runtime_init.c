@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "cmd/stube-init/home.c"
-#include "cmd/stube-init/why.c"
+#include "cmd/stube-init/home.c" /* NOLINT(bugprone-suspicious-include) */
+#include "cmd/stube-init/why.c"	 /* NOLINT(bugprone-suspicious-include) */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
