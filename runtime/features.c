@@ -103,6 +103,8 @@ err *features_write(struct str *out)
 {
 	auto_arena struct arena *arena = NULL;
 	struct string_pair notes[] = {
+		/* Under runc's name, as crun prints it too: callers ask for this one before a checkpoint. */
+		{ "org.opencontainers.runc.checkpoint.enabled", "true" },
 		{ "stube.version", stube_version },
 		{ OCI_LANDLOCK_ANNOTATION, "1" }, /* version of its document: docs/landlock.md */
 	};

@@ -119,6 +119,9 @@ static void test_annotations_that_change_the_runtime_are_named(void **state)
 	(void)state;
 	assert_true(has(&features->unsafe_annotations, "run.oci.keep_original_groups"));
 	assert_non_null(string_map_get(&features->annotations, "stube.version"));
+	assert_string_equal(string_map_get(&features->annotations,
+					   "org.opencontainers.runc.checkpoint.enabled"),
+			    "true");
 }
 
 int main(void)
