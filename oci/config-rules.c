@@ -48,10 +48,14 @@ static err *rule_user(const struct oci_config *c, struct decoder *d)
 static err *rule_time(const struct oci_config *c, struct decoder *d)
 {
 	const struct oci_namespace *ns = oci_namespace_find(c, CLONE_NEWTIME);
+	const struct oci_time_offsets *offsets = c->linux.time_offsets;
 
-	if (c->linux.time_offsets && !ns)
+	/* Go writes an empty map too. */
+	if (!offsets || (!offsets->boottime && !offsets->monotonic))
+		return NULL;
+	if (!ns)
 		return decoder_fail(d, "linux.timeOffsets", "needs a time namespace");
-	if (c->linux.time_offsets && ns->path)
+	if (ns->path)
 		return decoder_fail(d, "linux.timeOffsets",
 				    "cannot be set in a time namespace that is joined");
 	return NULL;

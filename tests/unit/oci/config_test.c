@@ -139,6 +139,7 @@ static void test_empty_lists_say_as_little_as_absent_ones(void **state)
 	assert_null(c->linux.namespaces.items);
 	oci_config_encode(&out, c, 0);
 	assert_string_equal(out.data, "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"rootfs\"}}");
+	assert_ok(decode_with("\"linux\":{\"timeOffsets\":{}}", &c));
 }
 
 static void test_starting_needs_a_program(void **state)
@@ -307,7 +308,7 @@ static void test_wrong_namespaces_and_mappings_are_refused(void **state)
 		{ LINUX(USERNS "\"uidMappings\":[" MAP(0, 1, 4294967295) "]," GIDS),
 		  "linux.uidMappings[0]: reaches beyond id 4294967294" },
 		{ LINUX("\"timeOffsets\":{\"monotonic\":{\"secs\":1}}"), "linux.timeOffsets: needs a time namespace" },
-		{ LINUX("\"namespaces\":[{\"type\":\"time\",\"path\":\"/x\"}],\"timeOffsets\":{}"),
+		{ LINUX("\"namespaces\":[{\"type\":\"time\",\"path\":\"/x\"}],\"timeOffsets\":{\"boottime\":{\"secs\":1}}"),
 		  "linux.timeOffsets: cannot be set in a time namespace that is joined" },
 		{ LINUX("\"namespaces\":[{\"type\":\"time\"}],\"timeOffsets\":{\"realtime\":{}}"),
 		  "linux.timeOffsets.realtime: unknown field" },
