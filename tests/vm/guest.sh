@@ -13,7 +13,7 @@ cd $here || exit
 for controllers in cpu cpuset io memory pids; do
 	echo "+$controllers" > /sys/fs/cgroup/cgroup.subtree_control
 done 2> /dev/null
-for module in overlay unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag tun; do
+for module in overlay nf_conntrack_netlink unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag tun; do
 	modprobe $module 2> /dev/null # which of them there is, the kernel says
 done
 

@@ -11,7 +11,7 @@ cache=${STUBE_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/stube/vm}
 
 # Modules that the machines load, beside what they need; what a kernel has built in or lacks is passed over.
 modules="overlay fuse loop veth bridge tun dummy 9p 9pnet_virtio virtio_net autofs4
-nf_tables nft_compat nft_chain_nat nft_masq nft_ct iptable_filter iptable_nat ip6table_filter xt_mark xt_MASQUERADE xt_conntrack xt_comment
+nf_tables nft_compat nft_chain_nat nft_masq nft_ct nf_conntrack_netlink iptable_filter iptable_nat ip6table_filter xt_mark xt_MASQUERADE xt_conntrack xt_comment
 unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag"
 # What finds the root before it is mounted, in this order.
 boot_modules="virtio_pci virtio_blk crc32c_generic ext4"
