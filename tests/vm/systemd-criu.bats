@@ -99,7 +99,8 @@ back() {
 	rt restore -b "$T/b" --image-path "$T/images" "$ID" > "$T/out" 2>&1 < /dev/null &
 	local foreground=$! status=0
 	here() { [ -d "$DIR" ] && [ "$(rt state "$ID" | jq -r .status)" = running ]; }
-	wait_for here
+	for _ in {1..120}; do here && break; kill -0 $foreground || break; sleep 0.2; done
+	here || { cat "$T/out"; tail -20 "$T/images/restore.log"; return 1; }
 	rt kill "$ID" KILL
 	wait $foreground || status=$?
 	cat "$T/out"
