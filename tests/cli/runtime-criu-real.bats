@@ -140,6 +140,7 @@ status_of() {
 	rt checkpoint --image-path "$T/images" "$ID"
 	kill "$(cat "$T/holder")" "$(cat "$T/sleeper")" || true
 	printf 'two\nthree\n' | rt restore -b "$T/b" --image-path "$T/images" "$ID" 2> "$T/err2" | cat > "$T/out2"
+	head -20 "$T/out2" "$T/err2" # what it was, where it was not that
 	[ "$(cat "$T/out2")" = "$(printf 'out 2 two\nout 3 three')" ]
 	[ "$(cat "$T/err2")" = "$(printf 'err 2\nerr 3')" ]
 }

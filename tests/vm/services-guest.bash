@@ -198,7 +198,11 @@ hanging_is_ended() {
 	rm -r /run/systemd/system/stube-scheduler.service.d
 	systemctl daemon-reload
 }
-replaced() { systemctl is-active --quiet "$2" && [ "$(systemctl show --value --property MainPID "$2")" != "$1" ]; } # PID UNIT
+replaced() { # PID UNIT: the new process first, and then what it says: the old one's word may still count a moment before
+	local now
+	now=$(systemctl show --value --property MainPID "$2")
+	[ "$now" != 0 ] && [ "$now" != "$1" ] && systemctl is-active --quiet "$2"
+}
 
 first() {
 	cp -a --no-preserve=ownership /mnt/control/root/. / && ldconfig && ip link set lo up
