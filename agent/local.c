@@ -79,19 +79,6 @@ static err *enter_userns(const char *folder)
 	return userns_enter(run.data);
 }
 
-static err *own_folder(char out[static PATH_MAX])
-{
-	ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
-
-	if (len < 0)
-		return err_errno("find this program's folder");
-	out[len] = '\0';
-	char *slash = strrchr(out, '/');
-	if (slash)
-		*slash = '\0';
-	return NULL;
-}
-
 err *local_open(const char *programs, struct local **ret)
 {
 	return local_open_folder(programs, NULL, ret);
@@ -105,10 +92,7 @@ err *local_open_folder(const char *programs, const char *folder, struct local **
 		return err_oom();
 	l->run_fd = l->data_fd = l->base_run_fd = l->base_fd = -1;
 	TRY(enter_userns(folder));
-	if (programs)
-		snprintf(l->programs, sizeof(l->programs), "%s", programs);
-	else
-		TRY(own_folder(l->programs));
+	TRY(place_programs(programs, l->programs));
 	TRY(open_places(l, folder));
 	l->counts_starts = folder != NULL;
 	*ret = TAKE(l);

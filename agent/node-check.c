@@ -290,16 +290,9 @@ static err *check_run(struct look *l)
 static err *check_programs(struct look *l)
 {
 	static const char *const names[] = { "stube-monitor", "stube-runtime" };
-	char self[PATH_MAX], path[PATH_MAX + 32];
+	char dir[PATH_MAX], path[PATH_MAX + 32];
 
-	if (!l->programs) {
-		ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-		if (n < 0)
-			return err_errno("find this program");
-		self[n] = '\0';
-		*strrchr(self, '/') = '\0';
-	}
-	const char *dir = l->programs ? l->programs : self;
+	TRY(place_programs(l->programs, dir));
 	str_add(&l->found, dir);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 1, dir, names[i]);

@@ -18,27 +18,6 @@
 /* The program ends by itself after five seconds; a machine may be slow. */
 enum { PATIENCE_MS = 20000 };
 
-/* dir/stube-systemd, or beside this program. */
-static err *find_program(const char *dir, char out[static PATH_MAX])
-{
-	static const char name[] = "/stube-systemd";
-	char self[PATH_MAX];
-
-	if (!dir) {
-		ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-		if (n < 0)
-			return err_errno("find this program");
-		self[n] = '\0';
-		*strrchr(self, '/') = '\0';
-		dir = self;
-	}
-	if (strlen(dir) + sizeof(name) > PATH_MAX)
-		return err_new(ENAMETOOLONG, "'%s'", dir);
-	memcpy(out, dir, strlen(dir));
-	memcpy(out + strlen(dir), name, sizeof(name));
-	return access(out, X_OK) < 0 ? err_errno("'%s'", out) : NULL;
-}
-
 static err *spawn(char *path, int output, pid_t *ret)
 {
 	char word[] = "check", whose[] = "system", own[] = "user";
@@ -72,11 +51,14 @@ static err *read_line(int fd, struct str *out)
 
 static err *ask(const char *programs, bool *ret_answers, struct str *out)
 {
-	char path[PATH_MAX];
+	char dir[PATH_MAX], path[PATH_MAX + sizeof("/stube-systemd")];
 	int ends[2], status = -1;
 	pid_t pid = -1;
 
-	TRY(find_program(programs, path));
+	TRY(place_programs(programs, dir));
+	snprintf(path, sizeof(path), "%s/stube-systemd", dir);
+	if (access(path, X_OK) < 0)
+		return err_errno("'%s'", path);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_errno("make a pipe");
 	auto_close int ours = ends[0];

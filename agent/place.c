@@ -67,3 +67,18 @@ err *place_open(const char *path, int *ret_fd)
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
 }
+
+err *place_programs(const char *given, char out[static PATH_MAX])
+{
+	if (given)
+		return snprintf(out, PATH_MAX, "%s", given) < PATH_MAX ? NULL
+								       : err_new(ENAMETOOLONG, "'%s'", given);
+	ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	if (len < 0)
+		return err_errno("find this program's folder");
+	out[len] = '\0';
+	char *slash = strrchr(out, '/');
+	if (slash)
+		*slash = '\0';
+	return NULL;
+}
