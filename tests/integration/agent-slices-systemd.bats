@@ -2,18 +2,13 @@
 # Slices of Pods as units, before a real systemd and a real D-Bus (tests/vm/bus.sh), without real limits.
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-	[ "$(id -u)" = 0 ] || skip 'needs root, for namespaces and mounts'
-	export TOP=${BATS_TEST_DIRNAME%/tests/integration} BUS=${BATS_TEST_DIRNAME%/integration}/vm/bus.sh
-	LAB=$(mktemp -d "${TMPDIR:-/tmp}/stube-bus.XXXXXX")
-	export LAB
-	mkdir "$LAB/lab"
-	cd "$TOP" && "$BUS" up "$LAB/lab"
-}
+load lab
 
-teardown_file() {
-	[ -z "${LAB:-}" ] || { cd "$TOP" && "$BUS" down "$LAB/lab"; rm -rf "$LAB"; }
+setup_file() {
+	lab_prepare
+	lab_up
 }
+teardown_file() { lab_down; }
 
 # Run a script inside, with the driver of a node's Pods.
 lab() { # SCRIPT

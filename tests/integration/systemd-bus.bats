@@ -2,19 +2,14 @@
 # The systemd cgroup manager before a real systemd and a real D-Bus (tests/vm/bus.sh), without real limits.
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-	[ "$(id -u)" = 0 ] || skip 'needs root, for namespaces and mounts'
-	export TOP=${BATS_TEST_DIRNAME%/tests/integration} BUS=${BATS_TEST_DIRNAME%/integration}/vm/bus.sh
-	LAB=$(mktemp -d "${TMPDIR:-/tmp}/stube-bus.XXXXXX")
-	export LAB
-	settings > "$LAB/settings"
-	mkdir "$LAB/lab"
-	cd "$TOP" && "$BUS" up "$LAB/lab"
-}
+load lab
 
-teardown_file() {
-	[ -z "${LAB:-}" ] || { cd "$TOP" && "$BUS" down "$LAB/lab"; rm -rf "$LAB"; }
+setup_file() {
+	lab_prepare
+	settings > "$LAB/settings"
+	lab_up
 }
+teardown_file() { lab_down; }
 
 # What systemd's services would write on a machine of their own.
 settings() {
