@@ -1,13 +1,9 @@
 /* tests/fuzz/runtime_text.c: texts of /proc, lists, datagrams: the first byte says which. */
-#include <stddef.h>
-#include <stdint.h>
-
 #include "runtime/cgroup.h"
 #include "runtime/notify.h"
 #include "runtime/plan-config.h"
 #include "runtime/state.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+#include "tests/fuzz/parsers.h"
 
 static void mountinfo(struct arena *arena, char *text)
 {
@@ -51,12 +47,12 @@ static void list(struct arena *arena, char *text)
 }
 
 /* Nothing that the container says can name another main process. */
-static void datagram(const char *bytes, size_t len)
+static void datagram(const uint8_t *bytes, size_t len)
 {
 	auto_str struct str out = STR_INIT(1 << 16);
 	bool ready = false;
 
-	notify_filter(bytes, len, 42, &out, &ready);
+	notify_filter((const char *)bytes, len, 42, &out, &ready);
 	if (!out.len)
 		return;
 	if (strlen(out.data) != out.len || strncmp(out.data, "MAINPID=42\n", 11) != 0 ||
@@ -68,19 +64,7 @@ static void datagram(const char *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static void (*const parsers[])(struct arena *, char *) = { mountinfo, membership, stat_of_process, list };
-	auto_arena struct arena *arena = NULL;
+	static fuzz_text *const texts[] = { mountinfo, membership, stat_of_process, list };
 
-	if (len < 1 || len > 1 << 15)
-		return 0;
-	unsigned which = bytes[0] % (ARRAY_LEN(parsers) + 1);
-	if (which == ARRAY_LEN(parsers)) {
-		datagram((const char *)bytes + 1, len - 1);
-		return 0;
-	}
-	IGNORE(arena_new(4 << 20, &arena));
-	auto_free char *text = strndup((const char *)bytes + 1, len - 1);
-	if (text)
-		parsers[which](arena, text);
-	return 0;
+	return fuzz_one_of(bytes, len, 1 << 15, texts, ARRAY_LEN(texts), datagram);
 }

@@ -1,13 +1,10 @@
-/* tests/fuzz/runtime_words.c: options of mounts, signals, environments, answers of CRIU: the first byte says which. */
-#include <stddef.h>
-#include <stdint.h>
-
+/* tests/fuzz/runtime_words.c: options of mounts, signals, environments, answers of CRIU: the first byte says
+ * which. */
 #include "runtime/criu-wire.h"
 #include "runtime/mount-options.h"
 #include "runtime/plan-config.h"
 #include "runtime/signals.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+#include "tests/fuzz/parsers.h"
 
 /* The lines of a text, in place. */
 static struct strings lines_of(struct arena *arena, char *text)
@@ -98,19 +95,7 @@ static void reply(const uint8_t *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static void (*const parsers[])(struct arena *, char *) = { mount, number_of_signal, environment };
-	auto_arena struct arena *arena = NULL;
+	static fuzz_text *const texts[] = { mount, number_of_signal, environment };
 
-	if (len < 1 || len > 1 << 14)
-		return 0;
-	unsigned which = bytes[0] % (ARRAY_LEN(parsers) + 1);
-	if (which == ARRAY_LEN(parsers)) {
-		reply(bytes + 1, len - 1);
-		return 0;
-	}
-	IGNORE(arena_new(4 << 20, &arena));
-	auto_free char *text = strndup((const char *)bytes + 1, len - 1);
-	if (text)
-		parsers[which](arena, text);
-	return 0;
+	return fuzz_one_of(bytes, len, 1 << 14, texts, ARRAY_LEN(texts), reply);
 }
