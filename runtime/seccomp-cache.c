@@ -190,12 +190,13 @@ static bool lookup(struct arena *arena, int cache_fd, const char *name, const st
 	    len - sizeof h < h.key_len || len - sizeof h - h.key_len != h.filter_len ||
 	    memcmp(text + sizeof h, key->data, key->len) != 0)
 		return false;
-	err *e = seccomp_check_bytes(text + sizeof h + h.key_len, h.filter_len);
-	err_free(e);
+	auto_err err *e = seccomp_check_bytes(text + sizeof h + h.key_len, h.filter_len);
+	if (e)
+		return false;
 	*ret = (struct seccomp_program){ .bytes = text + sizeof h + h.key_len,
 					 .len = h.filter_len,
 					 .cached = true };
-	return !e;
+	return true;
 }
 
 /* A host whose profiles change all the time must not fill its disk: then the cache begins anew. */
