@@ -19,8 +19,13 @@ vm_memory_dir() { # MIB CONTROL
 	fi
 }
 
+# For so long at most, and never longer than who asked for it, however that ends.
+vm_emulator() { # SECONDS COMMAND...
+	setpriv --pdeathsig TERM timeout -k 10 "$1" "${@:2}"
+}
+
 vm_boot_uml() { # IMAGE SOURCE CONTROL SECONDS
-	TMPDIR=$(vm_memory_dir 1536 "$3") timeout -k 10 "$4" linux.uml mem=1024M umid="stube$$" uml_dir="$3/" \
+	TMPDIR=$(vm_memory_dir 1536 "$3") vm_emulator "$4" linux.uml mem=1024M umid="stube$$" uml_dir="$3/" \
 		ubd0="$3/cow,$1/root.img" ubd1="$3/disk" root=/dev/ubda rw \
 		con=null con0=null,fd:7 ssl=null ssl0=null,fd:5 $vm_arguments \
 		stube.machine=uml stube.source="$2" stube.control="$3" \
@@ -28,7 +33,7 @@ vm_boot_uml() { # IMAGE SOURCE CONTROL SECONDS
 }
 
 vm_boot_qemu() { # IMAGE SOURCE CONTROL SECONDS
-	timeout -k 10 "$4" qemu-system-x86_64 -M q35 -accel tcg,thread=multi,tb-size=512 -cpu max -smp 2 -m 1536 \
+	vm_emulator "$4" qemu-system-x86_64 -M q35 -accel tcg,thread=multi,tb-size=512 -cpu max -smp 2 -m 1536 \
 		-nodefaults -no-user-config -display none -monitor none -no-reboot \
 		-kernel "$1/vmlinuz" -initrd "$1/initrd" \
 		-append "console=ttyS0 panic=-1 mitigations=off no_timer_check tsc=reliable $vm_arguments stube.machine=qemu" \
