@@ -151,7 +151,7 @@ deps-build:
 jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: deps
 	$(Q)$(MAKE) --no-print-directory $(jobs) all helpers unit-tests
-	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=asan unit-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=asan unit-tests build/asan/bin/stube-runtime build/asan/bin/stube-systemd
 	$(Q)$(MAKE) --no-print-directory $(jobs) MODE=undefended build/undefended/bin/stube-runtime
 	$(Q)tests/run.sh
 
